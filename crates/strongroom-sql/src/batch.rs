@@ -20,7 +20,7 @@ pub(crate) fn chunk_size(left: usize, columns: usize) -> usize {
 pub(crate) fn covering_size(left: usize, columns: usize) -> usize {
     let most = PLACEHOLDERS_MAX / columns.max(1);
     let fitting = || SIZES.iter().rev().copied().filter(|size| *size <= most);
-    fitting().find(|size| *size >= left).or_else(|| fitting().last()).unwrap_or(1)
+    fitting().find(|size| *size >= left).or_else(|| fitting().next_back()).unwrap_or(1)
 }
 
 /// `INSERT INTO t (a, b) VALUES (?,?),(?,?)`

@@ -1,0 +1,9 @@
+//! One suite, run on every engine; and what only one engine has.
+
+mod batches;
+mod bench;
+mod engine;
+mod mariadb;
+mod sqlite;
+mod transactions;
+mod values;
