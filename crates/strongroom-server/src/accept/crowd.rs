@@ -49,9 +49,7 @@ impl Drop for Seat {
 /// Addresses that one client can take at will count as one.
 fn group(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
-        IpAddr::V6(v6) if !v6.is_loopback() => {
-            Ipv6Addr::from_bits(v6.to_bits() & !u128::from(u64::MAX)).into()
-        }
+        IpAddr::V6(v6) if !v6.is_loopback() => Ipv6Addr::from_bits(v6.to_bits() & !u128::from(u64::MAX)).into(),
         other => other,
     }
 }

@@ -25,9 +25,13 @@ async fn start(limits: Limits) -> Running {
     let files = tls::Files::in_dir(dir.path());
     let resolver = tls::Resolver::open(&files.server, &files.server_key).expect("loads");
     let config = tls::server_config(Arc::new(resolver)).expect("a configuration");
-    let app = Router::new()
-        .route("/", post(|body: Bytes| async move { body.len().to_string() }))
-        .route("/slow", post(|| async { sleep(Duration::from_millis(1500)).await; "done" }));
+    let app = Router::new().route("/", post(|body: Bytes| async move { body.len().to_string() })).route(
+        "/slow",
+        post(|| async {
+            sleep(Duration::from_millis(1500)).await;
+            "done"
+        }),
+    );
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let address = listener.local_addr().expect("an address");
     let (stop, stopped) = oneshot::channel();

@@ -5,8 +5,8 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::path::Path;
 
 use rcgen::{
-    BasicConstraints, CertificateParams, CidrSubnet, DnType, ExtendedKeyUsagePurpose,
-    GeneralSubtree, IsCa, Issuer, KeyPair, KeyUsagePurpose, NameConstraints,
+    BasicConstraints, CertificateParams, CidrSubnet, DnType, ExtendedKeyUsagePurpose, GeneralSubtree, IsCa, Issuer,
+    KeyPair, KeyUsagePurpose, NameConstraints,
 };
 use rustls_pki_types::CertificateDer;
 use rustls_pki_types::pem::PemObject;
@@ -15,8 +15,8 @@ use time::OffsetDateTime;
 use x509_parser::extensions::GeneralName;
 use x509_parser::prelude::{FromDer, X509Certificate};
 
-use super::files::{self, Files};
 use super::TlsError;
+use super::files::{self, Files};
 
 const DAY_S: i64 = 24 * 3600;
 const AUTHORITY_DAYS: i64 = 5 * 365;
@@ -113,10 +113,8 @@ pub fn show(path: &Path) -> Result<CertificateInfo, TlsError> {
         cure: "put the certificate there again, or run `strongroom tls issue`",
     };
     let pem = files::read(path)?;
-    let der = CertificateDer::from_pem_slice(pem.as_bytes())
-        .map_err(|error| not_a_certificate(error.to_string()))?;
-    let (_, certificate) =
-        X509Certificate::from_der(&der).map_err(|error| not_a_certificate(error.to_string()))?;
+    let der = CertificateDer::from_pem_slice(pem.as_bytes()).map_err(|error| not_a_certificate(error.to_string()))?;
+    let (_, certificate) = X509Certificate::from_der(&der).map_err(|error| not_a_certificate(error.to_string()))?;
     Ok(describe(&certificate, &der))
 }
 
@@ -160,8 +158,7 @@ fn address(bytes: &[u8]) -> Option<IpAddr> {
 
 fn with_local_names(names: &[String]) -> Result<BTreeSet<String>, TlsError> {
     let local = ["localhost", "127.0.0.1", "::1"].map(str::to_owned);
-    let all: BTreeSet<String> =
-        local.into_iter().chain(names.iter().map(|name| name.to_ascii_lowercase())).collect();
+    let all: BTreeSet<String> = local.into_iter().chain(names.iter().map(|name| name.to_ascii_lowercase())).collect();
     match all.iter().find(|name| !is_possible_name(name)) {
         Some(name) => Err(TlsError::Name { name: name.clone() }),
         None => Ok(all),
@@ -169,8 +166,7 @@ fn with_local_names(names: &[String]) -> Result<BTreeSet<String>, TlsError> {
 }
 
 fn is_possible_name(name: &str) -> bool {
-    name.parse::<IpAddr>().is_ok()
-        || (!name.starts_with('.') && rustls_pki_types::DnsName::try_from(name).is_ok())
+    name.parse::<IpAddr>().is_ok() || (!name.starts_with('.') && rustls_pki_types::DnsName::try_from(name).is_ok())
 }
 
 /// Whether the authority in place can sign for all `names` until the new certificate ends.
@@ -227,10 +223,7 @@ fn constraints_to(names: &BTreeSet<String>) -> NameConstraints {
         Ok(ip) => GeneralSubtree::IpAddress(CidrSubnet::from_addr_prefix(ip, if ip.is_ipv4() { 32 } else { 128 })),
         Err(_) => GeneralSubtree::DnsName(name.clone()),
     });
-    NameConstraints {
-        permitted_subtrees: local.into_iter().chain(named).collect(),
-        excluded_subtrees: Vec::new(),
-    }
+    NameConstraints { permitted_subtrees: local.into_iter().chain(named).collect(), excluded_subtrees: Vec::new() }
 }
 
 fn make_server(files: &Files, names: &BTreeSet<String>, now_us: i64) -> Result<(), TlsError> {
@@ -239,8 +232,7 @@ fn make_server(files: &Files, names: &BTreeSet<String>, now_us: i64) -> Result<(
     let issuer = Issuer::from_ca_cert_pem(&ca_pem, ca_key)?;
     let key = KeyPair::generate()?;
     let mut params = params_lasting(now_us, SERVER_DAYS);
-    params.subject_alt_names =
-        CertificateParams::new(names.iter().cloned().collect::<Vec<_>>())?.subject_alt_names;
+    params.subject_alt_names = CertificateParams::new(names.iter().cloned().collect::<Vec<_>>())?.subject_alt_names;
     params.distinguished_name.push(DnType::CommonName, "Strongroom server");
     params.is_ca = IsCa::ExplicitNoCa;
     params.key_usages = vec![KeyUsagePurpose::DigitalSignature];

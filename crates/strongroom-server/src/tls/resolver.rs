@@ -9,8 +9,8 @@ use rustls::sign::CertifiedKey;
 use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 
-use super::files;
 use super::TlsError;
+use super::files;
 
 /// Serves the newest good certificate of a pair of files.
 ///

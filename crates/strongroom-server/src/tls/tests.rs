@@ -96,8 +96,7 @@ async fn a_client_that_trusts_the_authority_connects() {
         let (near, far) = tokio::io::duplex(64 * 1024);
         let name = rustls_pki_types::ServerName::try_from(name).expect("a name");
         let handshakes = async { tokio::join!(client.connect(name.clone(), near), server.accept(far)) };
-        let (connected, _) =
-            tokio::time::timeout(Duration::from_secs(5), handshakes).await.expect("in time");
+        let (connected, _) = tokio::time::timeout(Duration::from_secs(5), handshakes).await.expect("in time");
         assert_eq!(connected.is_ok(), passes, "{name:?}");
         if let Ok(stream) = connected {
             let session = stream.get_ref().1;
