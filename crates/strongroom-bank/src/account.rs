@@ -1,0 +1,239 @@
+//! Accounts: opening one, and what its owner sees of it.
+
+use strongroom_crypto::random;
+use strongroom_ledger::decide::{AccountKind, AccountStatus};
+use strongroom_ledger::id::{AccountId, TransferId};
+use strongroom_ledger::leaf::{PayeePart, PayerPart};
+use strongroom_ledger::money::Currency;
+use strongroom_ledger::number::{self, NumberScheme};
+use strongroom_ledger::order::{CashOrder, TransferOrder};
+use strongroom_store::accounts::{self, AccountRow, BalanceRow};
+use strongroom_store::money::{self as store, EntryRow, TransferRow};
+use strongroom_store::{Connection, Id};
+
+use crate::keyring::{Keyring, column};
+use crate::money::balance_row;
+use crate::rows::Authenticated;
+use crate::sessions::{self, Caller};
+use crate::{Bank, Error, Result, clock, hex};
+
+/// An account as its owner sees it.
+#[derive(Clone, Debug)]
+pub struct AccountDetails {
+    /// Its id.
+    pub id: AccountId,
+    /// Its number.
+    pub number: String,
+    /// `clabe` or `iban`.
+    pub number_scheme: &'static str,
+    /// The name its owner gave it.
+    pub name: String,
+    /// Its currency.
+    pub currency: Currency,
+    /// `open`, `frozen` or `closed`.
+    pub status: &'static str,
+    /// Minor units.
+    pub balance: i64,
+    /// What may be spent, in minor units.
+    pub available: i64,
+    /// When it was opened.
+    pub created_us: i64,
+}
+
+/// One line of an account.
+#[derive(Clone, Debug)]
+pub struct EntryDetails {
+    /// The posting's sequence: also the cursor.
+    pub sequence: i64,
+    /// The posting.
+    pub transfer: TransferId,
+    /// The caller's own order id, if they ordered it.
+    pub order_id: Option<String>,
+    /// Minor units; debits negative.
+    pub amount: i64,
+    /// Minor units.
+    pub balance_after: i64,
+    /// When it was posted.
+    pub time_us: i64,
+    /// The private description.
+    pub description: Option<String>,
+}
+
+const NAME_CHARS_MAX: usize = 64;
+/// The bank's part of a CLABE and of an IBAN.
+const CLABE_BANK: u16 = 999;
+const CLABE_BRANCH: u16 = 180;
+const IBAN_COUNTRY: &str = "DE";
+const IBAN_BANK: &str = "99999999";
+
+impl Bank {
+    /// Opens an account for the caller.
+    pub async fn open_account(&self, caller: &Caller, currency: &str, name: &str) -> Result<AccountDetails> {
+        let name = name.trim().to_owned();
+        if name.is_empty() || name.chars().count() > NAME_CHARS_MAX {
+            return Err(Error::field("name", "length", "Give the account a name of 1 to 64 characters."));
+        }
+        if currency.parse::<Currency>().ok() != Some(self.currency) {
+            let detail = format!("This bank holds accounts in {}.", self.currency);
+            return Err(Error::field("currency", "currency_not_offered", &detail));
+        }
+        let id = AccountId::from_time(clock::now_us(), random::bytes());
+        let rows = new_account(&self.keys, id, Some(caller.person), AccountKind::Customer, self.currency, self.numbers, &name, clock::now_us())?;
+        let (keys, caller) = (self.keys.clone(), caller.clone());
+        self.change(move |tx| {
+            let seen = sessions::see(tx.connection, tx.keys, &caller, tx.now_us)?;
+            if !seen.permissions.allows(strongroom_identity::role::Permission::AccountsOpen) {
+                return Err(Error::forbidden("forbidden", "Your role does not allow opening accounts."));
+            }
+            if accounts::by_number(tx.connection, &rows.0.number_index)?.is_some() {
+                return Err(Error::Busy); // two random numbers met; the next try draws another
+            }
+            accounts::insert(tx.connection, &rows.0, &rows.1)?;
+            details(&keys, &rows.0, &rows.1)
+        })
+        .await
+    }
+
+    /// The caller's accounts, oldest first, after a cursor.
+    pub async fn accounts(&self, caller: &Caller, after: Option<AccountId>, limit: i64) -> Result<Vec<AccountDetails>> {
+        let (keys, caller, now_us) = (self.keys.clone(), caller.clone(), clock::now_us());
+        self.read(move |c| {
+            sessions::see(c, &keys, &caller, now_us)?;
+            let rows = accounts::of_owner(c, &caller.person, &after.map_or([0; 16], |a| a.0), limit)?;
+            rows.iter().map(|row| with_balance(c, &keys, row)).collect()
+        })
+        .await
+    }
+
+    /// One of the caller's accounts.
+    pub async fn account(&self, caller: &Caller, id: AccountId) -> Result<AccountDetails> {
+        let (keys, caller, now_us) = (self.keys.clone(), caller.clone(), clock::now_us());
+        self.read(move |c| {
+            sessions::see(c, &keys, &caller, now_us)?;
+            let row = own(c, &keys, &caller, id)?;
+            with_balance(c, &keys, &row)
+        })
+        .await
+    }
+
+    /// Its entries, newest first, below a sequence.
+    pub async fn entries(&self, caller: &Caller, id: AccountId, below: Option<i64>, limit: i64) -> Result<Vec<EntryDetails>> {
+        let (keys, caller, now_us) = (self.keys.clone(), caller.clone(), clock::now_us());
+        self.read(move |c| {
+            sessions::see(c, &keys, &caller, now_us)?;
+            own(c, &keys, &caller, id)?;
+            let entries = store::entries_below(c, &id.0, below.unwrap_or(i64::MAX), limit)?;
+            let sequences: Vec<i64> = entries.iter().map(|e| e.sequence).collect();
+            let postings = store::by_sequences(c, &sequences)?;
+            entries.iter().filter_map(|e| Some((e, postings.iter().find(|p| p.sequence == e.sequence)?))).map(|(e, p)| entry(&keys, &caller, e, p)).collect()
+        })
+        .await
+    }
+}
+
+/// An account of the caller's; anyone else's is not there.
+pub(crate) fn own(connection: &mut dyn Connection, keys: &Keyring, caller: &Caller, id: AccountId) -> Result<AccountRow> {
+    let row = accounts::by_ids(connection, &[id.0], false)?.pop().filter(|row| row.owner == Some(caller.person));
+    let row = row.ok_or(Error::NotFound)?;
+    row.check(keys)?;
+    Ok(row)
+}
+
+fn with_balance(connection: &mut dyn Connection, keys: &Keyring, row: &AccountRow) -> Result<AccountDetails> {
+    row.check(keys)?;
+    let balance = accounts::balances(connection, &[row.id], false)?.pop();
+    let balance = balance.ok_or_else(|| Error::Integrity("an account has no balance".into()))?;
+    balance.check(keys)?;
+    details(keys, row, &balance)
+}
+
+fn details(keys: &Keyring, row: &AccountRow, balance: &BalanceRow) -> Result<AccountDetails> {
+    let number = keys.unseal_text(row.owner.as_ref(), column::ACCOUNT_NUMBER, &row.id, &row.number)?;
+    Ok(AccountDetails {
+        id: AccountId(row.id),
+        number_scheme: if number.starts_with(|c: char| c.is_ascii_alphabetic()) { "iban" } else { "clabe" },
+        number,
+        name: keys.unseal_text(row.owner.as_ref(), column::ACCOUNT_NAME, &row.id, &row.name)?,
+        currency: row.currency.parse().map_err(|_| Error::Integrity("an account's currency is unknown".into()))?,
+        status: AccountStatus::from_number(row.status).map_or("frozen", |s| s.name()),
+        balance: balance.balance,
+        available: balance.balance - row.floor.unwrap_or(0),
+        created_us: row.created_us,
+    })
+}
+
+/// A line of an account, with the description its owner may read: from the order they signed, or
+/// from the copy that was made for them.
+fn entry(keys: &Keyring, caller: &Caller, entry: &EntryRow, row: &TransferRow) -> Result<EntryDetails> {
+    Ok(EntryDetails {
+        sequence: entry.sequence,
+        transfer: TransferId(row.id),
+        order_id: (row.person == caller.person).then(|| row.order_id.clone()),
+        amount: entry.amount,
+        balance_after: entry.balance_after,
+        time_us: row.time_us,
+        description: description(keys, &caller.person, row, entry.amount < 0).unwrap_or(None),
+    })
+}
+
+/// The description of a posting for one of its parties.
+pub(crate) fn description(keys: &Keyring, party: &Id, row: &TransferRow, is_payer: bool) -> Result<Option<String>> {
+    let text = if is_payer {
+        let Some(part) = open_part(keys, party, column::PAYER_PART, &row.id, row.payer.as_deref())? else { return Ok(None) };
+        let payer = PayerPart::decode(&part.1).map_err(|e| Error::Integrity(e.to_string()))?;
+        match (TransferOrder::parse(&payer.order), CashOrder::parse(&payer.order)) {
+            (Ok(order), _) => order.description,
+            (_, Ok(order)) => order.reference,
+            _ => None,
+        }
+    } else {
+        let Some(part) = open_part(keys, party, column::PAYEE_PART, &row.id, row.payee.as_deref())? else { return Ok(None) };
+        Some(PayeePart::decode(&part.1).map_err(|e| Error::Integrity(e.to_string()))?.description)
+    };
+    Ok(text.filter(|t| !t.is_empty()))
+}
+
+/// A sealed part as (salt, content); none when it is gone.
+pub(crate) fn open_part(keys: &Keyring, owner: &Id, column: strongroom_crypto::sealed::ColumnId, row: &Id, sealed: Option<&[u8]>) -> Result<Option<(Id, Vec<u8>)>> {
+    let Some(sealed) = sealed.filter(|s| !s.is_empty()) else { return Ok(None) };
+    let part = keys.unseal(Some(owner), column, row, sealed)?;
+    let (salt, content) = part.split_at_checked(16).ok_or_else(|| Error::Integrity("a part has no salt".into()))?;
+    let mut id = [0; 16];
+    id.copy_from_slice(salt);
+    Ok(Some((id, content.to_vec())))
+}
+
+/// The rows of a new account, with a number drawn at random.
+#[allow(clippy::too_many_arguments)] // each is a different fact of the row
+pub(crate) fn new_account(
+    keys: &Keyring,
+    id: AccountId,
+    owner: Option<Id>,
+    kind: AccountKind,
+    currency: Currency,
+    scheme: NumberScheme,
+    name: &str,
+    now_us: i64,
+) -> Result<(AccountRow, BalanceRow)> {
+    let serial = u64::from_be_bytes(random::bytes());
+    let number = match scheme {
+        NumberScheme::Clabe => number::clabe(CLABE_BANK, CLABE_BRANCH, serial % 100_000_000_000),
+        NumberScheme::Iban => number::iban(IBAN_COUNTRY, &format!("{IBAN_BANK}{:010}", serial % 10_000_000_000)),
+    };
+    let mut row = AccountRow {
+        id: id.0,
+        owner,
+        kind: kind as i64,
+        currency: currency.to_string(),
+        status: AccountStatus::Open as i64,
+        floor: (kind == AccountKind::Customer).then_some(0),
+        created_us: now_us,
+        mac: [0; 32],
+        number_index: keys.numbers.index(&number),
+        number: keys.seal(owner.as_ref(), column::ACCOUNT_NUMBER, &id.0, number.as_bytes())?,
+        name: keys.seal(owner.as_ref(), column::ACCOUNT_NAME, &id.0, name.as_bytes())?,
+    };
+    row.mac = row.expected(keys);
+    tracing::debug!(account = hex::encode(&id.0), "account prepared");
+    Ok((row, balance_row(keys, id.0, 0, -1)))
+}

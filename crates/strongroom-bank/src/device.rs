@@ -1,0 +1,118 @@
+//! Devices: keys that sign their owner's orders. Registering and revoking one is a leaf of the log.
+
+use strongroom_crypto::random;
+use strongroom_crypto::sign::PublicKey;
+use strongroom_ledger::id::{DeviceId, PersonId};
+use strongroom_ledger::leaf::{self, DeviceChange, DeviceCore};
+use strongroom_store::Id;
+use strongroom_store::identity::{self, DeviceRow};
+
+use crate::keyring::column;
+use crate::rows::Authenticated;
+use crate::sessions::{self, Caller};
+use crate::tx::Tx;
+use crate::{Bank, Error, Result, clock, factor};
+
+/// A device as its owner sees it.
+#[derive(Clone, Debug)]
+pub struct DeviceView {
+    /// Its id: the `kid` of its signatures.
+    pub id: DeviceId,
+    /// The name its owner gave it.
+    pub name: String,
+    /// Its key.
+    pub public_key: PublicKey,
+    /// When it was registered.
+    pub created_us: i64,
+    /// When it was revoked.
+    pub revoked_us: Option<i64>,
+    /// The log position of its registration.
+    pub leaf: i64,
+}
+
+const NAME_CHARS_MAX: usize = 64;
+
+impl Bank {
+    /// Registers a key of the caller's.
+    pub async fn add_device(&self, caller: &Caller, name: &str, key: &PublicKey) -> Result<DeviceId> {
+        let name = name.trim().to_owned();
+        if name.is_empty() || name.chars().count() > NAME_CHARS_MAX {
+            return Err(Error::field("name", "length", "Give the device a name of 1 to 64 characters."));
+        }
+        let id = DeviceId::from_time(clock::now_us(), random::bytes());
+        let salt: Id = random::bytes();
+        let public_key = key.to_bytes();
+        let sealed = self.keys.seal(Some(&caller.person), column::DEVICE_NAME, &id.0, name.as_bytes())?;
+        let caller = caller.clone();
+        self.change(move |tx| {
+            let seen = sessions::see(tx.connection, tx.keys, &caller, tx.now_us)?;
+            factor::step_up(seen.session.factor_us, tx.now_us)?;
+            // Nothing below this line may fail.
+            let leaf = append(tx, id, &caller, DeviceChange::Registered, &public_key, salt);
+            let mut row = DeviceRow {
+                id: id.0,
+                person: caller.person,
+                name: sealed.clone(),
+                public_key: public_key.clone(),
+                created_us: tx.now_us,
+                revoked_us: None,
+                leaf,
+                revoked_leaf: None,
+                mac: [0; 32],
+            };
+            row.mac = row.expected(tx.keys);
+            identity::insert_device(tx.connection, &row)?;
+            Ok(id)
+        })
+        .await
+    }
+
+    /// The caller's devices, oldest first.
+    pub async fn devices(&self, caller: &Caller) -> Result<Vec<DeviceView>> {
+        let (keys, caller, now_us) = (self.keys.clone(), caller.clone(), clock::now_us());
+        self.read(move |c| {
+            sessions::see(c, &keys, &caller, now_us)?;
+            let rows = identity::devices_of(c, &caller.person)?;
+            rows.iter()
+                .filter(|row| row.check(&keys).is_ok())
+                .map(|row| {
+                    Ok(DeviceView {
+                        id: DeviceId(row.id),
+                        name: keys.unseal_text(Some(&row.person), column::DEVICE_NAME, &row.id, &row.name)?,
+                        public_key: PublicKey::from_bytes(&row.public_key).map_err(|e| Error::Integrity(e.to_string()))?,
+                        created_us: row.created_us,
+                        revoked_us: row.revoked_us,
+                        leaf: row.leaf,
+                    })
+                })
+                .collect()
+        })
+        .await
+    }
+
+    /// Revokes one of the caller's devices; it cannot sign from the moment this answers.
+    pub async fn revoke_device(&self, caller: &Caller, device: DeviceId) -> Result<()> {
+        let salt: Id = random::bytes();
+        let caller = caller.clone();
+        self.change(move |tx| {
+            sessions::see(tx.connection, tx.keys, &caller, tx.now_us)?;
+            let row = identity::devices(tx.connection, &[device.0])?.pop();
+            let mut row = row.filter(|r| r.person == caller.person && r.revoked_us.is_none()).ok_or(Error::NotFound)?;
+            row.check(tx.keys).map_err(|_| Error::NotFound)?;
+            // Nothing below this line may fail.
+            let public_key = row.public_key.clone();
+            row.revoked_leaf = Some(append(tx, device, &caller, DeviceChange::Revoked, &public_key, salt));
+            row.revoked_us = Some(tx.now_us);
+            row.mac = row.expected(tx.keys);
+            identity::revoke_device(tx.connection, &row)?;
+            Ok(())
+        })
+        .await
+    }
+}
+
+fn append(tx: &mut Tx<'_>, device: DeviceId, caller: &Caller, change: DeviceChange, public_key: &[u8], salt: Id) -> i64 {
+    let person = PersonId(caller.person);
+    let core = DeviceCore { device, person, change, public_key: public_key.to_vec(), time_us: tx.now_us, by: person };
+    tx.append_fact(leaf::Kind::Device, device.0, salt, core.encode())
+}

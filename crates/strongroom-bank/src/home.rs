@@ -1,0 +1,211 @@
+//! The bank's home: where its files are, its configuration, and how an empty home becomes a bank.
+//!
+//! ```text
+//! <home>/strongroom.toml   configuration
+//! <home>/bank.db           the bank, when it runs on SQLite
+//! <home>/keys.db           the keyring: wrapped keys, backed up apart
+//! <home>/head.0, head.1    the highest signed checkpoint, kept outside the database
+//! <home>/tls/              development CA and server certificate
+//! <home>/lock              held while a server runs
+//! ```
+//! The root key lies outside the home, so that a copied home opens nothing.
+
+use std::fs;
+use std::io::Write;
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use crate::{Error, Result};
+
+/// `strongroom.toml`.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    /// The bank itself.
+    pub bank: BankConfig,
+    /// Where its rows live.
+    pub database: DatabaseConfig,
+    /// Where its root key lives.
+    pub key: KeyConfig,
+    /// How it is reached.
+    #[serde(default)]
+    pub server: ServerConfig,
+    /// The operator's own certificate, if there is one.
+    #[serde(default)]
+    pub tls: TlsConfig,
+}
+
+/// `[bank]`
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct BankConfig {
+    /// Shown to people.
+    pub name: String,
+    /// ISO 4217 code of its accounts.
+    pub currency: String,
+    /// `clabe` or `iban`.
+    pub numbers: String,
+    /// A demo bank prints its people's secrets.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub demo: bool,
+}
+
+/// `[database]`
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DatabaseConfig {
+    /// `sqlite:PATH` (relative to the home) or `mysql://user@host:port/database`.
+    pub url: String,
+    /// A file that holds the database password, readable by its owner alone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub password_file: Option<PathBuf>,
+}
+
+/// `[key]`
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct KeyConfig {
+    /// `file:PATH` or `env:NAME`.
+    pub root: String,
+}
+
+/// `[server]`
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ServerConfig {
+    /// Where to listen when `--listen` is not given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub listen: Option<String>,
+    /// Where `/metrics` is served, if anywhere.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub metrics: Option<String>,
+}
+
+/// `[tls]`
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TlsConfig {
+    /// Names the development certificate is for, beside localhost.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub names: Vec<String>,
+    /// The operator's certificate chain (PEM).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub certificate: Option<PathBuf>,
+    /// Its private key (PEM, 0600).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key: Option<PathBuf>,
+}
+
+/// A bank's home directory.
+#[derive(Clone, Debug)]
+pub struct Home {
+    dir: PathBuf,
+}
+
+impl Home {
+    /// The home at a path; it need not exist.
+    pub fn at(dir: impl Into<PathBuf>) -> Self {
+        Home { dir: dir.into() }
+    }
+
+    /// The platform's data directory: `$XDG_DATA_HOME/strongroom`, else `~/.local/share/strongroom`.
+    pub fn default_dir() -> PathBuf {
+        base_dir("XDG_DATA_HOME", ".local/share").join("strongroom")
+    }
+
+    /// Where it is.
+    pub fn dir(&self) -> &Path {
+        &self.dir
+    }
+
+    /// A file of the home.
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.dir.join(name)
+    }
+
+    /// Whether a bank has been initialised here.
+    pub fn is_initialised(&self) -> bool {
+        self.path("strongroom.toml").exists()
+    }
+
+    /// Makes the directory, readable by its owner alone.
+    pub fn create(&self) -> Result<()> {
+        fs::DirBuilder::new().recursive(true).mode(0o700).create(&self.dir).map_err(|e| {
+            Error::Internal(format!("cannot make the home {}: {e}; choose another with --home DIR", self.dir.display()))
+        })
+    }
+
+    /// Reads the configuration.
+    pub fn config(&self) -> Result<Config> {
+        let path = self.path("strongroom.toml");
+        let text = fs::read_to_string(&path).map_err(|e| {
+            Error::Internal(format!("cannot read {}: {e}; run `strongroom init`, or name the home with --home DIR", path.display()))
+        })?;
+        toml::from_str(&text).map_err(|e| Error::Internal(format!("{}: {}", path.display(), explain(&e))))
+    }
+
+    /// Writes the configuration of a new home.
+    pub fn write_config(&self, config: &Config) -> Result<()> {
+        let text = toml::to_string_pretty(config).map_err(|e| Error::Internal(e.to_string()))?;
+        write_private(&self.path("strongroom.toml"), text.as_bytes())
+    }
+
+    /// Where the root key of a new bank goes: outside the home.
+    pub fn default_root_key(store: &[u8; 16]) -> String {
+        let name: String = store[10..].iter().map(|b| format!("{b:02x}")).collect();
+        let path = base_dir("XDG_CONFIG_HOME", ".config").join("strongroom").join(format!("root-{name}.key"));
+        format!("file:{}", path.display())
+    }
+
+    /// A database URL with the home put before a relative SQLite path.
+    pub fn database_url(&self, url: &str) -> String {
+        match url.strip_prefix("sqlite:") {
+            Some(path) if Path::new(path).is_relative() => format!("sqlite:{}", self.dir.join(path).display()),
+            _ => url.to_owned(),
+        }
+    }
+}
+
+fn base_dir(variable: &str, under_home: &str) -> PathBuf {
+    std::env::var_os(variable).filter(|v| !v.is_empty()).map_or_else(
+        || PathBuf::from(std::env::var_os("HOME").unwrap_or_else(|| "/".into())).join(under_home),
+        PathBuf::from,
+    )
+}
+
+/// Writes a new file that only its owner can read, durably.
+pub fn write_private(path: &Path, content: &[u8]) -> Result<()> {
+    let fail = |e: std::io::Error| Error::Internal(format!("cannot write {}: {e}", path.display()));
+    let mut file =
+        fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path).map_err(fail)?;
+    file.write_all(content).map_err(fail)?;
+    file.sync_all().map_err(fail)
+}
+
+/// Reads a file with a secret, refusing one that others can read.
+pub fn read_private(path: &Path) -> Result<String> {
+    use std::os::unix::fs::PermissionsExt;
+    let fail = |e: std::io::Error| Error::Internal(format!("cannot read {}: {e}", path.display()));
+    let mode = fs::metadata(path).map_err(fail)?.permissions().mode();
+    if mode & 0o077 != 0 {
+        return Err(Error::Internal(format!("{} can be read by others (mode {:o}); run: chmod 600 {}", path.display(), mode & 0o777, path.display())));
+    }
+    fs::read_to_string(path).map_err(fail)
+}
+
+/// An unknown key gets the nearest known one beside it.
+fn explain(error: &toml::de::Error) -> String {
+    let message = error.message();
+    let mut quoted = message.split('`').skip(1).step_by(2);
+    let nearest = message.starts_with("unknown field").then(|| {
+        let unknown = quoted.next().unwrap_or_default();
+        quoted.max_by(|a, b| strsim::jaro_winkler(unknown, a).total_cmp(&strsim::jaro_winkler(unknown, b)))
+    });
+    let line = error.span().map_or(String::new(), |span| format!(" (at byte {})", span.start));
+    match nearest.flatten() {
+        Some(known) => format!("{message}{line}. Did you mean `{known}`?"),
+        None => format!("{message}{line}"),
+    }
+}

@@ -1,0 +1,315 @@
+//! The running bank: one writer, readers beside it, keys, home and log.
+//!
+//! It joins the rules (ledger, identity), the store and the keys: every change of state is seen,
+//! decided by a pure function and done inside the writer's batch. **Absence:** no HTTP, no HTML,
+//! no argument parsing; and nothing but `clock` reads the time.
+
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::thread::JoinHandle;
+
+use strongroom_crypto::root::Provider;
+use strongroom_crypto::sign::PublicKey;
+use strongroom_ledger::id::AccountId;
+use strongroom_ledger::merkle::Frontier;
+use strongroom_ledger::money::Currency;
+use strongroom_ledger::note::LogKey;
+use strongroom_ledger::number::NumberScheme;
+use strongroom_sql::{Connection, Role, Url};
+use strongroom_store::{Id, accounts, log, meta};
+
+pub mod account;
+pub mod clock;
+pub mod demo;
+pub mod device;
+mod error;
+pub mod factor;
+pub mod fault;
+mod head;
+pub mod home;
+pub mod init;
+mod keyring;
+mod known;
+pub mod logs;
+mod money;
+mod orders;
+pub mod people;
+mod queue;
+pub mod receipts;
+mod rows;
+pub mod sessions;
+mod tx;
+pub mod verification;
+pub mod verify;
+mod writer;
+
+pub use error::{Error, Result};
+pub use home::{Config, Home};
+pub use keyring::{Keyring, column};
+pub use money::{Placed, Posted};
+pub use orders::{SignedOrder, Verified};
+pub use sessions::Caller;
+pub use writer::Counters;
+
+use head::Head;
+use known::Known;
+use queue::{Lane, Queue};
+use tx::{LogState, Tx};
+use writer::{Change, Task, Writer};
+
+/// An open bank.
+pub struct Bank {
+    config: Config,
+    origin: String,
+    log_key: LogKey,
+    currency: Currency,
+    numbers: NumberScheme,
+    cash: AccountId,
+    keys: Arc<Keyring>,
+    queue: Arc<Queue>,
+    writer: Mutex<Option<JoinHandle<()>>>,
+    readers: Arc<Readers>,
+    published: Arc<RwLock<String>>,
+    counters: Arc<Counters>,
+    hashing: tokio::sync::Semaphore,
+    known_devices: Known<(Id, Arc<PublicKey>)>,
+    known_numbers: Known<Id>,
+    known_owners: Known<Option<Id>>,
+    known_tokens: sessions::KnownTokens,
+    _lock: std::fs::File,
+}
+
+/// What every local command needs of a home: its configuration, keys and database.
+pub struct Opened {
+    /// The configuration.
+    pub config: Config,
+    /// The keys.
+    pub keys: Arc<Keyring>,
+    /// The log's name.
+    pub origin: String,
+    /// The log's public key.
+    pub log_key: LogKey,
+    /// The bank's database.
+    pub database: Database,
+}
+
+/// Where the bank's rows are.
+#[derive(Clone)]
+pub struct Database {
+    url: Url,
+    password: Option<String>,
+}
+
+impl Database {
+    /// The database of a home's configuration.
+    pub fn of(home: &Home, config: &Config) -> Result<Self> {
+        let url = Url::parse(&home.database_url(&config.database.url))?;
+        let password = match &config.database.password_file {
+            Some(path) => Some(home::read_private(path)?.trim_end().to_owned()),
+            None => std::env::var("STRONGROOM_DATABASE_PASSWORD").ok(),
+        };
+        Ok(Database { url, password })
+    }
+
+    /// Opens a connection.
+    pub fn connect(&self, role: Role) -> strongroom_sql::Result<Box<dyn Connection>> {
+        strongroom_sql::open(&self.url, self.password.as_deref(), role)
+    }
+
+    /// `sqlite` or `mariadb`.
+    pub fn kind(&self) -> &'static str {
+        self.url.kind()
+    }
+}
+
+impl Opened {
+    /// Opens a home's keys and finds its database, without writing anything.
+    pub fn at(home: &Home) -> Result<Self> {
+        let config = home.config()?;
+        let database = Database::of(home, &config)?;
+        let root = Provider::parse(&config.key.root).and_then(|p| p.load()).map_err(|e| Error::Internal(e.to_string()))?;
+        let keyring = strongroom_sql::open(&Url::parse(&format!("sqlite:{}", home.path("keys.db").display()))?, None, Role::Writer)?;
+        let keys = Arc::new(Keyring::open(keyring, &root)?);
+        let mut connection = database.connect(Role::Reader)?;
+        if meta::value(connection.as_mut(), "store")?.as_deref() != Some(&keys.store()) {
+            return Err(Error::Internal("the database belongs to another bank than keys.db: check [database] url in strongroom.toml".into()));
+        }
+        let origin = meta::value(connection.as_mut(), "origin")?.and_then(|o| String::from_utf8(o).ok());
+        let origin = origin.ok_or_else(|| Error::Internal("the database names no log; run `strongroom init`".into()))?;
+        let log_key = LogKey::new(&origin, &keys.log.public());
+        Ok(Opened { config, keys, origin, log_key, database })
+    }
+}
+
+impl Bank {
+    /// Opens a bank and starts its writer.
+    pub fn open(home: &Home) -> Result<Arc<Self>> {
+        let lock = init::lock(home)?;
+        let Opened { config, keys, origin, log_key, database } = Opened::at(home)?;
+        let mut connection = database.connect(Role::Writer)?;
+        strongroom_store::schema::migrate_bank(connection.as_mut(), clock::now_us())?;
+        for warning in connection.durability_warnings()? {
+            tracing::warn!("{warning}");
+        }
+        let epoch = meta::take_writer(connection.as_mut())?;
+        let (log, note) = resume(connection.as_mut())?;
+        let head = Head::open(home.dir())?;
+        let stopped = init::check_head(&head, &log_key, connection.as_mut(), &log, &note)?;
+        let cash = accounts::of_bank(connection.as_mut())?.first().map(|row| AccountId(row.id));
+        let cash = cash.ok_or_else(|| Error::Internal("the bank has no cash account; run `strongroom init`".into()))?;
+        let last_us = log::last_block(connection.as_mut())?.map_or(0, |block| block.time_us);
+        let published = Arc::new(RwLock::new(note));
+        let counters = Arc::new(Counters::default());
+        let queue = Arc::new(Queue::new());
+        let again = database.clone();
+        let writer = Writer {
+            connection,
+            reconnect: Box::new(move || again.connect(Role::Writer)),
+            keys: keys.clone(),
+            origin: origin.clone(),
+            epoch,
+            log,
+            head,
+            published: published.clone(),
+            counters: counters.clone(),
+            last_us,
+            stopped,
+        };
+        let tasks = queue.clone();
+        let thread = std::thread::Builder::new()
+            .name("writer".into())
+            .spawn(move || writer.run(&tasks))
+            .map_err(|e| Error::Internal(format!("cannot start the writer: {e}")))?;
+        let cores = std::thread::available_parallelism().map_or(2, usize::from);
+        Ok(Arc::new(Bank {
+            currency: config.bank.currency.parse().map_err(|_| Error::Internal("[bank] currency is not an ISO 4217 code".into()))?,
+            numbers: init::scheme(&config.bank.numbers)?,
+            config,
+            origin,
+            log_key,
+            cash,
+            keys,
+            queue,
+            writer: Mutex::new(Some(thread)),
+            readers: Arc::new(Readers { database, idle: Mutex::default() }),
+            published,
+            counters,
+            hashing: tokio::sync::Semaphore::new(cores),
+            known_devices: Known::default(),
+            known_numbers: Known::default(),
+            known_owners: Known::default(),
+            known_tokens: sessions::KnownTokens::default(),
+            _lock: lock,
+        }))
+    }
+
+    /// Finishes what was accepted and stops the writer.
+    pub fn close(&self) {
+        self.queue.close();
+        if let Some(thread) = self.writer.lock().unwrap_or_else(PoisonError::into_inner).take()
+            && thread.join().is_err()
+        {
+            tracing::error!("the writer ended badly");
+        }
+    }
+
+    /// The configuration.
+    pub fn config(&self) -> &Config {
+        &self.config
+    }
+
+    /// The log's name: the audience of every signed order.
+    pub fn origin(&self) -> &str {
+        &self.origin
+    }
+
+    /// The log's public key.
+    pub fn log_key(&self) -> &LogKey {
+        &self.log_key
+    }
+
+    /// The currency of its accounts.
+    pub fn currency(&self) -> Currency {
+        self.currency
+    }
+
+    /// What the writer has done.
+    pub fn counters(&self) -> &Counters {
+        &self.counters
+    }
+
+    /// The key that checks access tokens.
+    pub fn token_key(&self) -> PublicKey {
+        self.keys.token.public()
+    }
+
+    /// The newest signed checkpoint.
+    pub fn checkpoint(&self) -> String {
+        self.published.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn cash_account(&self) -> AccountId {
+        self.cash
+    }
+
+    /// Reads beside the writer, on a thread that may block.
+    pub(crate) async fn read<A: Send + 'static>(&self, work: impl FnOnce(&mut dyn Connection) -> Result<A> + Send + 'static) -> Result<A> {
+        let readers = self.readers.clone();
+        tokio::task::spawn_blocking(move || readers.read(work)).await.map_err(|e| Error::Internal(format!("a reader failed: {e}")))?
+    }
+
+    /// Changes state through the writer. The closure may run again when its batch is rolled back;
+    /// it reads, decides and only then writes.
+    pub(crate) async fn change<A: Send + 'static>(&self, work: impl FnMut(&mut Tx<'_>) -> Result<A> + Send + 'static) -> Result<A> {
+        let (reply, answer) = tokio::sync::oneshot::channel();
+        let task = Task::Other(Box::new(Change::new(work, reply)));
+        self.queue.push(Lane::Other, task).map_err(|_| Error::Busy)?;
+        answer.await.map_err(|_| Error::Busy)?
+    }
+}
+
+impl Drop for Bank {
+    fn drop(&mut self) {
+        self.close();
+    }
+}
+
+/// Connections for reading, opened when they are needed and kept.
+struct Readers {
+    database: Database,
+    idle: Mutex<Vec<Box<dyn Connection>>>,
+}
+
+const IDLE_READERS_MAX: usize = 16;
+
+impl Readers {
+    fn read<A>(&self, work: impl FnOnce(&mut dyn Connection) -> Result<A>) -> Result<A> {
+        let idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        let mut connection = match idle {
+            Some(connection) => connection,
+            None => self.database.connect(Role::Reader)?,
+        };
+        let answer = work(connection.as_mut());
+        let broken = matches!(&answer, Err(Error::Database(_)));
+        let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
+        if !broken && idle.len() < IDLE_READERS_MAX {
+            idle.push(connection);
+        }
+        answer
+    }
+}
+
+/// Where the log stands, by its own rows.
+fn resume(connection: &mut dyn Connection) -> Result<(LogState, String)> {
+    let Some(block) = log::last_block(connection)? else {
+        return Err(Error::Internal("the log has no first block; run `strongroom init`".into()));
+    };
+    let size = block.size as u64;
+    let frontier = Frontier::load(size, &mut logs::Hashes { connection })?;
+    Ok((LogState { frontier, height: block.height, last_hash: block.hash }, block.note))
+}
+
+/// A path for messages.
+pub(crate) fn shown(path: &Path) -> String {
+    path.display().to_string()
+}

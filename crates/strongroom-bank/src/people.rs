@@ -1,0 +1,250 @@
+//! Signing up, accepting an invitation, and a person's own data: sealed before it leaves this
+//! process, opened for its owner.
+
+use strongroom_crypto::blind;
+use strongroom_crypto::digest::sha256;
+use strongroom_crypto::random;
+use strongroom_crypto::sealed::ColumnId;
+use strongroom_identity::credential::{self, FieldError};
+use strongroom_ledger::id::PersonId;
+use strongroom_store::Id;
+use strongroom_store::identity::{self, EnrolmentRow, PersonIndexes, PersonRow, ProfileRow};
+
+use crate::keyring::{Keyring, column};
+use crate::rows::Authenticated;
+use crate::sessions::{self, Caller};
+use crate::tx::Tx;
+use crate::{Bank, Error, Result, clock, hex};
+
+/// What a person gives when they sign up.
+#[derive(Clone, Default)]
+pub struct SignUp {
+    /// Chosen name, unique.
+    pub username: String,
+    /// Chosen password.
+    pub password: String,
+    /// Full name.
+    pub full_name: Option<String>,
+    /// E-mail address.
+    pub email: Option<String>,
+    /// Phone number.
+    pub phone: Option<String>,
+    /// National id.
+    pub national_id: Option<String>,
+    /// Date of birth, `YYYY-MM-DD`.
+    pub date_of_birth: Option<String>,
+    /// Postal address.
+    pub address: Option<String>,
+}
+
+/// A person's own data, opened.
+#[derive(Clone, Debug, Default)]
+pub struct Profile {
+    /// Their id.
+    pub id: Option<PersonId>,
+    /// `active`, `locked` or `closed`.
+    pub status: &'static str,
+    /// Role names.
+    pub roles: Vec<String>,
+    /// When they signed up.
+    pub created_us: i64,
+    /// Username.
+    pub username: String,
+    /// Full name.
+    pub full_name: Option<String>,
+    /// E-mail address.
+    pub email: Option<String>,
+    /// Phone number.
+    pub phone: Option<String>,
+    /// National id.
+    pub national_id: Option<String>,
+    /// Date of birth.
+    pub date_of_birth: Option<String>,
+    /// Postal address.
+    pub address: Option<String>,
+}
+
+/// A person ready to be written.
+struct NewPerson {
+    row: PersonRow,
+    indexes: PersonIndexes,
+    profile: ProfileRow,
+}
+
+const ENROLMENT_VALID_US: i64 = 7 * 24 * 3600 * 1_000_000;
+
+impl Bank {
+    /// Adds a customer. A known e-mail address or phone number answers as a new one.
+    pub async fn sign_up(&self, form: SignUp) -> Result<PersonId> {
+        let mut errors = check(&form);
+        if form.email.is_none() && form.phone.is_none() {
+            errors.push(FieldError { field: "email", code: "contact_required", detail: "Give an e-mail address or a phone number.".into() });
+        }
+        if !errors.is_empty() {
+            return Err(Error::Invalid(errors));
+        }
+        let person = self.new_person(form, "customer").await?;
+        self.change(move |tx| add(tx, &person, None)).await
+    }
+
+    /// Accepts an invitation: the code gives the role.
+    pub async fn enrol(&self, code: &str, form: SignUp) -> Result<PersonId> {
+        let errors = check(&form);
+        if !errors.is_empty() {
+            return Err(Error::Invalid(errors));
+        }
+        let id = enrolment_id(code);
+        let now_us = clock::now_us();
+        let keys = self.keys.clone();
+        let invitation = self.read(move |c| Ok(identity::enrolment(c, &id)?)).await?;
+        let valid = |row: &EnrolmentRow| row.used_us.is_none() && row.expires_us > now_us && row.check(&keys).is_ok();
+        let invitation = invitation.filter(valid).ok_or_else(refused_code)?;
+        let person = self.new_person(form, &invitation.role).await?;
+        self.change(move |tx| add(tx, &person, Some(&id))).await
+    }
+
+    /// The caller's own data.
+    pub async fn me(&self, caller: &Caller) -> Result<Profile> {
+        let (keys, caller, now_us) = (self.keys.clone(), caller.clone(), clock::now_us());
+        self.read(move |c| {
+            let seen = sessions::see(c, &keys, &caller, now_us)?;
+            let row = identity::profile(c, &caller.person)?.ok_or(Error::Unauthenticated)?;
+            open(&keys, &seen.person, &row)
+        })
+        .await
+    }
+
+    /// Hashes the password on the bounded pool, makes the person's key and seals their data.
+    async fn new_person(&self, form: SignUp, role: &str) -> Result<NewPerson> {
+        let now_us = clock::now_us();
+        let id = PersonId::from_time(now_us, random::bytes());
+        let turn = self.hashing.acquire().await.map_err(|_| Error::Busy)?;
+        let (keys, role) = (self.keys.clone(), role.to_owned());
+        let prepared = tokio::task::spawn_blocking(move || {
+            keys.create_person(id.0, now_us)?;
+            prepare(&keys, id.0, &form, &role, now_us)
+        });
+        let person = prepared.await.map_err(|e| Error::Internal(e.to_string()))?;
+        drop(turn);
+        person
+    }
+}
+
+fn refused_code() -> Error {
+    Error::Forbidden {
+        code: "enrolment_refused",
+        detail: "This enrolment code is wrong, used or too old. Ask the person who invited you for a new one.".into(),
+    }
+}
+
+/// Field by field, in words a person understands.
+fn check(form: &SignUp) -> Vec<FieldError> {
+    let own: Vec<&str> = [Some(form.username.as_str()), form.full_name.as_deref(), form.email.as_deref(), form.phone.as_deref()]
+        .into_iter()
+        .flatten()
+        .collect();
+    let mut errors = Vec::new();
+    errors.extend(credential::check_username(&form.username).err());
+    if let Err(more) = credential::check_password(&form.password, true, &own) {
+        errors.extend(more);
+    }
+    errors.extend(form.full_name.as_deref().and_then(|v| credential::check_full_name(v).err()));
+    errors.extend(form.email.as_deref().and_then(|v| credential::check_email(v).err()));
+    errors.extend(form.phone.as_deref().and_then(|v| credential::check_phone(v).err()));
+    errors.extend(form.national_id.as_deref().and_then(|v| credential::check_national_id(v).err()));
+    errors.extend(form.date_of_birth.as_deref().and_then(|v| credential::check_date_of_birth(v).err()));
+    errors.extend(form.address.as_deref().and_then(|v| credential::check_address(v).err()));
+    errors
+}
+
+fn prepare(keys: &Keyring, id: Id, form: &SignUp, role: &str, now_us: i64) -> Result<NewPerson> {
+    let normal = |r: std::result::Result<String, blind::NotNormal>| r.map_err(|_| Error::field("username", "malformed", "This cannot be used."));
+    let username = normal(blind::normal_username(&form.username))?;
+    let email = form.email.as_deref().map(|v| normal(blind::normal_email(v))).transpose()?;
+    let phone = form.phone.as_deref().map(|v| normal(blind::normal_phone(v))).transpose()?;
+    let sealed = |column: ColumnId, value: &str| keys.seal(Some(&id), column, &id, value.as_bytes());
+    let optional = |column, value: &Option<String>| value.as_deref().map(|v| sealed(column, v)).transpose();
+    let hash = keys.hasher.hash(&form.password);
+    let mut row = PersonRow {
+        id,
+        status: 1,
+        roles: role.to_owned(),
+        version: 1,
+        created_us: now_us,
+        mac: [0; 32],
+        password: keys.seal_credential(column::PASSWORD, &id, hash.as_bytes()),
+    };
+    row.mac = row.expected(keys);
+    Ok(NewPerson {
+        row,
+        indexes: PersonIndexes {
+            username: keys.usernames.index(&username),
+            email: email.map(|v| keys.emails.index(&v)),
+            phone: phone.map(|v| keys.phones.index(&v)),
+        },
+        profile: ProfileRow {
+            username: sealed(column::USERNAME, &form.username)?,
+            full_name: optional(column::FULL_NAME, &form.full_name)?,
+            email: optional(column::EMAIL, &form.email)?,
+            phone: optional(column::PHONE, &form.phone)?,
+            national_id: optional(column::NATIONAL_ID, &form.national_id)?,
+            date_of_birth: optional(column::DATE_OF_BIRTH, &form.date_of_birth)?,
+            address: optional(column::ADDRESS, &form.address)?,
+        },
+    })
+}
+
+fn add(tx: &mut Tx<'_>, person: &NewPerson, enrolment: Option<&Id>) -> Result<PersonId> {
+    if let Some(id) = enrolment {
+        let row = identity::enrolment(tx.connection, id)?.filter(|row| row.used_us.is_none());
+        row.ok_or_else(refused_code)?;
+    }
+    if identity::person_by_username(tx.connection, &person.indexes.username)?.is_some() {
+        return Err(Error::Conflict { code: "username_taken", detail: "This user name is taken. Choose another.".into() });
+    }
+    // Nothing below this line may fail.
+    if let Some(id) = enrolment {
+        identity::use_enrolment(tx.connection, id, tx.now_us)?;
+    }
+    identity::insert_person(tx.connection, &person.row, &person.indexes, &person.profile)?;
+    Ok(PersonId(person.row.id))
+}
+
+/// Opens a person's sealed data.
+pub(crate) fn open(keys: &Keyring, person: &PersonRow, row: &ProfileRow) -> Result<Profile> {
+    let id = &person.id;
+    let text = |column, sealed: &Option<Vec<u8>>| sealed.as_deref().map(|s| keys.unseal_text(Some(id), column, id, s)).transpose();
+    Ok(Profile {
+        id: Some(PersonId(*id)),
+        status: match person.status {
+            1 => "active",
+            2 => "locked",
+            _ => "closed",
+        },
+        roles: person.roles.split(',').map(str::to_owned).collect(),
+        created_us: person.created_us,
+        username: keys.unseal_text(Some(id), column::USERNAME, id, &row.username)?,
+        full_name: text(column::FULL_NAME, &row.full_name)?,
+        email: text(column::EMAIL, &row.email)?,
+        phone: text(column::PHONE, &row.phone)?,
+        national_id: text(column::NATIONAL_ID, &row.national_id)?,
+        date_of_birth: text(column::DATE_OF_BIRTH, &row.date_of_birth)?,
+        address: text(column::ADDRESS, &row.address)?,
+    })
+}
+
+/// The row id of an enrolment code.
+pub(crate) fn enrolment_id(code: &str) -> Id {
+    let mut id = [0; 16];
+    id.copy_from_slice(&sha256(code.trim().as_bytes())[..16]);
+    id
+}
+
+/// Makes an invitation. Answers the code, which is not kept.
+pub(crate) fn invite(connection: &mut dyn strongroom_sql::Connection, keys: &Keyring, role: &str, now_us: i64) -> Result<String> {
+    let code = format!("enrol-{}", hex::encode(&random::bytes::<16>()));
+    let mut row = EnrolmentRow { id: enrolment_id(&code), role: role.to_owned(), expires_us: now_us + ENROLMENT_VALID_US, used_us: None, mac: [0; 32] };
+    row.mac = row.expected(keys);
+    identity::insert_enrolment(connection, &row)?;
+    Ok(code)
+}

@@ -1,0 +1,131 @@
+//! Receipts: what a party of a posting may know of it, with the proofs that let anyone check it
+//! offline against the bank's log key.
+
+use strongroom_ledger::id::{AccountId, TransferId};
+use strongroom_ledger::leaf::{Authority, DeviceCore, PostingCore, PostingKind};
+use strongroom_ledger::merkle;
+use strongroom_ledger::receipt::{DeviceProof, Part, Receipt, View};
+use strongroom_store::accounts;
+use strongroom_store::identity;
+use strongroom_store::log;
+use strongroom_store::money::{self as store, TransferRow};
+use strongroom_store::{Connection, Id};
+
+use crate::account::{description, open_part};
+use crate::keyring::{Keyring, column};
+use crate::logs::Hashes;
+use crate::money::posted;
+use crate::rows::Authenticated;
+use crate::sessions::{self, Caller};
+use crate::{Bank, Error, Posted, Result, clock};
+
+/// A posting as one of its parties sees it.
+#[derive(Clone, Debug)]
+pub struct TransferDetails {
+    /// What the first answer said.
+    pub posted: Posted,
+    /// The order id is the caller's own.
+    pub is_own_order: bool,
+    /// The private description.
+    pub description: Option<String>,
+}
+
+impl Bank {
+    /// A posting that one of the caller's accounts takes part in.
+    pub async fn transfer_details(&self, caller: &Caller, id: TransferId) -> Result<TransferDetails> {
+        let (keys, caller, now_us) = (self.keys.clone(), caller.clone(), clock::now_us());
+        self.read(move |c| {
+            sessions::see(c, &keys, &caller, now_us)?;
+            let (row, side) = see_posting(c, &keys, &caller, id)?;
+            let posted = posted(&row).ok_or_else(|| Error::Integrity("a posting's currency is unknown".into()))?;
+            let description = side.and_then(|s| description(&keys, &caller.person, &row, s == View::Payer).unwrap_or(None));
+            Ok(TransferDetails { posted, is_own_order: row.person == caller.person, description })
+        })
+        .await
+    }
+
+    /// Its receipt, as canonical text.
+    pub async fn receipt(&self, caller: &Caller, id: TransferId) -> Result<String> {
+        let (keys, caller, now_us) = (self.keys.clone(), caller.clone(), clock::now_us());
+        let note = self.checkpoint();
+        let size = self.log_key.verify(&note).map_err(|e| Error::Internal(e.to_string()))?.size;
+        self.read(move |c| {
+            sessions::see(c, &keys, &caller, now_us)?;
+            let (row, side) = see_posting(c, &keys, &caller, id)?;
+            let view = side.ok_or(Error::NotFound)?;
+            Ok(receipt(c, &keys, &caller, &row, view, size, note)?.to_text())
+        })
+        .await
+    }
+}
+
+/// A posting, and on which side the caller stands; staff see the ones they ordered.
+pub(crate) fn see_posting(connection: &mut dyn Connection, keys: &Keyring, caller: &Caller, id: TransferId) -> Result<(TransferRow, Option<View>)> {
+    let row = store::transfer(connection, &id.0)?.ok_or(Error::NotFound)?;
+    row.check(keys)?;
+    let side = side_of(connection, keys, &caller.person, &row)?;
+    if side.is_none() && row.person != caller.person {
+        return Err(Error::NotFound);
+    }
+    Ok((row, side))
+}
+
+fn side_of(connection: &mut dyn Connection, keys: &Keyring, person: &Id, row: &TransferRow) -> Result<Option<View>> {
+    let rows = accounts::by_ids(connection, &[row.from, row.to], false)?;
+    let owns = |id: &Id| rows.iter().any(|a| a.id == *id && a.owner == Some(*person) && a.check(keys).is_ok());
+    Ok(match (owns(&row.from), owns(&row.to)) {
+        (true, _) => Some(View::Payer),
+        (false, true) => Some(View::Payee),
+        (false, false) => None,
+    })
+}
+
+fn receipt(connection: &mut dyn Connection, keys: &Keyring, caller: &Caller, row: &TransferRow, view: View, size: u64, note: String) -> Result<Receipt> {
+    let gone = || Error::Forbidden { code: "erased", detail: "This part of the posting has been erased.".into() };
+    let opened = |column, sealed: Option<&[u8]>| -> Result<Part> {
+        let (salt, content) = open_part(keys, &caller.person, column, &row.id, sealed)?.ok_or_else(gone)?;
+        Ok(Part::Shown { salt, content })
+    };
+    let index = row.sequence as u64;
+    let path = merkle::inclusion_proof(index, size, &mut Hashes { connection })?;
+    Ok(Receipt {
+        view,
+        core: posting_core(row)?,
+        core_salt: row.core_salt,
+        payer: if view == View::Payer { opened(column::PAYER_PART, row.payer.as_deref())? } else { Part::Hash(row.payer_hash) },
+        payee: if view == View::Payee { opened(column::PAYEE_PART, row.payee.as_deref())? } else { Part::Hash(row.payee_hash) },
+        index,
+        path,
+        device: if view == View::Payer { Some(device_proof(connection, keys, &row.authority, size)?) } else { None },
+        checkpoint: note,
+    })
+}
+
+/// The device's own leaf: that its key was registered before it signed.
+fn device_proof(connection: &mut dyn Connection, keys: &Keyring, device: &Id, size: u64) -> Result<DeviceProof> {
+    let row = identity::devices(connection, &[*device])?.pop().ok_or_else(|| Error::Integrity("the signing device is gone".into()))?;
+    row.check(keys)?;
+    let fact = log::fact(connection, row.leaf)?.ok_or_else(|| Error::Integrity("the device's leaf is gone".into()))?;
+    let index = fact.position as u64;
+    let path = merkle::inclusion_proof(index, size, &mut Hashes { connection })?;
+    let core = DeviceCore::decode(&fact.core).map_err(|e| Error::Integrity(e.to_string()))?;
+    Ok(DeviceProof { core, salt: fact.salt, index, path })
+}
+
+/// The core part of a posting, from its row.
+pub(crate) fn posting_core(row: &TransferRow) -> Result<PostingCore> {
+    let broken = |what: &str| Error::Integrity(format!("posting {} has an unknown {what}", row.sequence));
+    Ok(PostingCore {
+        transfer: TransferId(row.id),
+        sequence: row.sequence as u64,
+        kind: PostingKind::from_number(row.kind).ok_or_else(|| broken("kind"))?,
+        from: AccountId(row.from),
+        to: AccountId(row.to),
+        amount: row.amount,
+        currency: row.currency.parse().map_err(|_| broken("currency"))?,
+        time_us: row.time_us,
+        authority: Authority::from_parts(row.authority_kind, row.authority).ok_or_else(|| broken("authority"))?,
+        order_sha256: row.order_hash,
+        refers: row.refers.map(TransferId),
+    })
+}

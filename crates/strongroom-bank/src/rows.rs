@@ -1,0 +1,206 @@
+//! Authentication of rows: each row that grants power or holds money carries an HMAC over its key
+//! and fields, so that a cell or row copied by SQL is refused and logged.
+
+use strongroom_store::accounts::{AccountRow, BalanceRow};
+use strongroom_store::identity::{ChallengeRow, DeviceRow, EnrolmentRow, PersonRow, SessionRow};
+use strongroom_store::money::TransferRow;
+
+use crate::keyring::Keyring;
+use crate::{Error, Result};
+
+/// A row with a MAC.
+pub trait Authenticated {
+    /// What the row is called in the log.
+    const TABLE: &'static str;
+    /// The key it is known by.
+    fn id(&self) -> &[u8; 16];
+    /// The MAC it carries.
+    fn mac(&self) -> &[u8; 32];
+    /// The MAC it should carry.
+    fn expected(&self, keys: &Keyring) -> [u8; 32];
+
+    /// Accepts the row, or logs that it was tampered with.
+    fn check(&self, keys: &Keyring) -> Result<()> {
+        if strongroom_crypto::mac::equal(&self.expected(keys), self.mac()) {
+            return Ok(());
+        }
+        let id: String = self.id().iter().map(|b| format!("{b:02x}")).collect();
+        tracing::error!(target: "strongroom::integrity", table = Self::TABLE, id, "a row does not carry this bank's MAC: it was copied or changed; refused");
+        Err(Error::Integrity(format!("a row of {} was copied or changed", Self::TABLE)))
+    }
+}
+
+/// An optional number as bytes that no other option gives.
+fn optional(value: Option<i64>) -> [u8; 9] {
+    let mut bytes = [0; 9];
+    if let Some(value) = value {
+        bytes[0] = 1;
+        bytes[1..].copy_from_slice(&value.to_be_bytes());
+    }
+    bytes
+}
+
+impl Authenticated for PersonRow {
+    const TABLE: &'static str = "people";
+    fn id(&self) -> &[u8; 16] {
+        &self.id
+    }
+    fn mac(&self) -> &[u8; 32] {
+        &self.mac
+    }
+    fn expected(&self, keys: &Keyring) -> [u8; 32] {
+        let parts: [&[u8]; 5] = [
+            &self.id,
+            &self.status.to_be_bytes(),
+            self.roles.as_bytes(),
+            &self.version.to_be_bytes(),
+            &self.created_us.to_be_bytes(),
+        ];
+        keys.mac.tag(Self::TABLE, &parts)
+    }
+}
+
+impl Authenticated for EnrolmentRow {
+    const TABLE: &'static str = "enrolments";
+    fn id(&self) -> &[u8; 16] {
+        &self.id
+    }
+    fn mac(&self) -> &[u8; 32] {
+        &self.mac
+    }
+    fn expected(&self, keys: &Keyring) -> [u8; 32] {
+        keys.mac.tag(Self::TABLE, &[&self.id, self.role.as_bytes(), &self.expires_us.to_be_bytes()])
+    }
+}
+
+impl Authenticated for ChallengeRow {
+    const TABLE: &'static str = "challenges";
+    fn id(&self) -> &[u8; 16] {
+        &self.id
+    }
+    fn mac(&self) -> &[u8; 32] {
+        &self.mac
+    }
+    fn expected(&self, keys: &Keyring) -> [u8; 32] {
+        let parts: [&[u8]; 4] = [&self.id, &self.person, &self.purpose.to_be_bytes(), &self.expires_us.to_be_bytes()];
+        keys.mac.tag(Self::TABLE, &parts)
+    }
+}
+
+impl Authenticated for SessionRow {
+    const TABLE: &'static str = "sessions";
+    fn id(&self) -> &[u8; 16] {
+        &self.id
+    }
+    fn mac(&self) -> &[u8; 32] {
+        &self.mac
+    }
+    fn expected(&self, keys: &Keyring) -> [u8; 32] {
+        let parts: [&[u8]; 11] = [
+            &self.id,
+            &self.person,
+            &self.kind.to_be_bytes(),
+            &self.created_us.to_be_bytes(),
+            &self.seen_us.to_be_bytes(),
+            &self.factor_us.to_be_bytes(),
+            &self.expires_us.to_be_bytes(),
+            &self.secret_hash,
+            self.previous_hash.as_ref().map_or(&[], |h| h.as_slice()),
+            &optional(self.rotated_us),
+            &optional(self.ended_us),
+        ];
+        keys.mac.tag(Self::TABLE, &parts)
+    }
+}
+
+impl Authenticated for DeviceRow {
+    const TABLE: &'static str = "devices";
+    fn id(&self) -> &[u8; 16] {
+        &self.id
+    }
+    fn mac(&self) -> &[u8; 32] {
+        &self.mac
+    }
+    fn expected(&self, keys: &Keyring) -> [u8; 32] {
+        let parts: [&[u8]; 7] = [
+            &self.id,
+            &self.person,
+            &self.public_key,
+            &self.created_us.to_be_bytes(),
+            &optional(self.revoked_us),
+            &self.leaf.to_be_bytes(),
+            &optional(self.revoked_leaf),
+        ];
+        keys.mac.tag(Self::TABLE, &parts)
+    }
+}
+
+impl Authenticated for AccountRow {
+    const TABLE: &'static str = "accounts";
+    fn id(&self) -> &[u8; 16] {
+        &self.id
+    }
+    fn mac(&self) -> &[u8; 32] {
+        &self.mac
+    }
+    fn expected(&self, keys: &Keyring) -> [u8; 32] {
+        let parts: [&[u8]; 8] = [
+            &self.id,
+            self.owner.as_ref().map_or(&[], |o| o.as_slice()),
+            &self.kind.to_be_bytes(),
+            self.currency.as_bytes(),
+            &self.status.to_be_bytes(),
+            &optional(self.floor),
+            &self.created_us.to_be_bytes(),
+            &self.number_index,
+        ];
+        keys.mac.tag(Self::TABLE, &parts)
+    }
+}
+
+impl Authenticated for BalanceRow {
+    const TABLE: &'static str = "balances";
+    fn id(&self) -> &[u8; 16] {
+        &self.account
+    }
+    fn mac(&self) -> &[u8; 32] {
+        &self.mac
+    }
+    fn expected(&self, keys: &Keyring) -> [u8; 32] {
+        let parts: [&[u8]; 3] = [&self.account, &self.balance.to_be_bytes(), &self.last_sequence.to_be_bytes()];
+        keys.mac.tag(Self::TABLE, &parts)
+    }
+}
+
+impl Authenticated for TransferRow {
+    const TABLE: &'static str = "transfers";
+    fn id(&self) -> &[u8; 16] {
+        &self.id
+    }
+    fn mac(&self) -> &[u8; 32] {
+        &self.mac
+    }
+    fn expected(&self, keys: &Keyring) -> [u8; 32] {
+        let parts: [&[u8]; 18] = [
+            &self.sequence.to_be_bytes(),
+            &self.id,
+            &self.kind.to_be_bytes(),
+            &self.from,
+            &self.to,
+            &self.amount.to_be_bytes(),
+            self.currency.as_bytes(),
+            &self.time_us.to_be_bytes(),
+            &self.person,
+            self.order_id.as_bytes(),
+            &self.order_hash,
+            &self.authority_kind.to_be_bytes(),
+            &self.authority,
+            self.refers.as_ref().map_or(&[], |r| r.as_slice()),
+            &self.height.to_be_bytes(),
+            &self.core_salt,
+            &self.payer_hash,
+            &self.payee_hash,
+        ];
+        keys.mac.tag(Self::TABLE, &parts)
+    }
+}

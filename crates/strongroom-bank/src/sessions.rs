@@ -1,0 +1,460 @@
+//! Signing in, in two steps, and staying signed in: the password gives a challenge, the factor
+//! turns it into a session; API clients hold a short access token and a refresh token that
+//! rotates, browsers a cookie.
+
+use std::collections::HashMap;
+use std::sync::{PoisonError, RwLock};
+
+use strongroom_crypto::digest::sha256;
+use strongroom_crypto::random;
+use strongroom_crypto::token::{self, Claims};
+use strongroom_crypto::{blind, totp};
+use strongroom_identity::role::Permissions;
+use strongroom_identity::session::{self as rules, Refresh, SessionKind};
+use strongroom_ledger::id::{PersonId, SessionId};
+use strongroom_sql::Connection;
+use strongroom_store::Id;
+use strongroom_store::identity::{self, ChallengeRow, FactorRow, PersonRow, SessionRow};
+
+use crate::keyring::{Keyring, column};
+use crate::rows::Authenticated;
+use crate::tx::Tx;
+use crate::{Bank, Error, Result, clock, hex};
+
+/// Someone who is signed in: by a token or cookie that we issued. What they may do is read again
+/// wherever it matters.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Caller {
+    /// The person.
+    pub person: Id,
+    /// Their session.
+    pub session: Id,
+}
+
+/// The answer to a right password.
+#[derive(Clone, Debug)]
+pub enum FirstStep {
+    /// A factor is asked for.
+    Challenge {
+        /// To be given back with the code.
+        token: String,
+        /// The kinds of factor that will do.
+        factors: Vec<&'static str>,
+    },
+    /// The person has no factor yet; the token can only enrol one.
+    Enrolment {
+        /// To be given as a bearer token.
+        token: String,
+    },
+}
+
+/// What a signed-in client holds.
+#[derive(Clone, Debug)]
+pub struct SignedIn {
+    /// The session.
+    pub session: SessionId,
+    /// Whose it is.
+    pub person: PersonId,
+    /// For API calls; none for browsers.
+    pub access_token: String,
+    /// How long it lasts.
+    pub expires_in_s: i64,
+    /// The refresh token, or the browser's cookie.
+    pub secret: String,
+}
+
+/// A session as its owner sees it.
+#[derive(Clone, Debug)]
+pub struct SessionView {
+    /// Its id.
+    pub id: SessionId,
+    /// When it began.
+    pub created_us: i64,
+    /// When it was last used.
+    pub seen_us: i64,
+    /// When it ends at the latest.
+    pub expires_us: i64,
+    /// Whether it is the one that asks.
+    pub current: bool,
+}
+
+const SIGN_IN: i64 = 1;
+const ENROL: i64 = 2;
+const API: i64 = 1;
+const BROWSER: i64 = 2;
+/// A browser's session is marked as used at most this often.
+const TOUCH_AFTER_US: i64 = 30_000_000;
+
+/// Access tokens whose signature was checked, by their SHA-256.
+#[derive(Default)]
+pub struct KnownTokens(RwLock<HashMap<[u8; 32], (Caller, i64)>>);
+
+const KNOWN_TOKENS_MAX: usize = 100_000;
+
+/// Whether a session holds now, for the person it belongs to. Both rows carry our MAC.
+pub fn is_alive(session: &SessionRow, person: &PersonRow, now_us: i64) -> bool {
+    let kind = if session.kind == BROWSER { SessionKind::Browser } else { SessionKind::Api };
+    let staff = Permissions::named(&person.roles).is_staff();
+    person.status == 1
+        && session.person == person.id
+        && session.ended_us.is_none()
+        && rules::is_alive(kind, staff, session.seen_us, session.expires_us, now_us)
+}
+
+/// A signed-in person as their rows say now.
+#[derive(Clone, Debug)]
+pub struct Seen {
+    /// Their row.
+    pub person: PersonRow,
+    /// Their session's row.
+    pub session: SessionRow,
+    /// What their roles allow.
+    pub permissions: Permissions,
+}
+
+/// Reads the caller's rows and refuses a session that ended, or rows that are not ours.
+pub fn see(connection: &mut dyn Connection, keys: &Keyring, caller: &Caller, now_us: i64) -> Result<Seen> {
+    let session = identity::sessions(connection, &[caller.session])?.pop().ok_or(Error::Unauthenticated)?;
+    let person = identity::people(connection, &[caller.person])?.pop().ok_or(Error::Unauthenticated)?;
+    session.check(keys).map_err(|_| Error::Unauthenticated)?;
+    person.check(keys).map_err(|_| Error::Unauthenticated)?;
+    if !is_alive(&session, &person, now_us) {
+        return Err(Error::Unauthenticated);
+    }
+    let permissions = Permissions::named(&person.roles);
+    Ok(Seen { person, session, permissions })
+}
+
+impl Bank {
+    /// The caller behind an access token. The signature is checked once per token.
+    pub fn authenticate(&self, access_token: &str) -> Result<Caller> {
+        let now_s = clock::now_us() / 1_000_000;
+        let digest = sha256(access_token.as_bytes());
+        if let Some((caller, exp)) = self.known_tokens.0.read().unwrap_or_else(PoisonError::into_inner).get(&digest) {
+            return if *exp > now_s { Ok(caller.clone()) } else { Err(Error::Unauthenticated) };
+        }
+        let key = |kid: &str| (kid == TOKEN_KID).then(|| self.keys.token.public());
+        let claims = token::verify(access_token, key, &self.origin, &self.origin, now_s).map_err(|_| Error::Unauthenticated)?;
+        let person: PersonId = claims.sub.parse().map_err(|_| Error::Unauthenticated)?;
+        let session: SessionId = claims.sid.parse().map_err(|_| Error::Unauthenticated)?;
+        let caller = Caller { person: person.0, session: session.0 };
+        let mut known = self.known_tokens.0.write().unwrap_or_else(PoisonError::into_inner);
+        if known.len() >= KNOWN_TOKENS_MAX {
+            known.clear();
+        }
+        known.insert(digest, (caller.clone(), claims.exp));
+        Ok(caller)
+    }
+
+    /// The caller behind a browser's cookie.
+    pub async fn authenticate_cookie(&self, cookie: &str) -> Result<Caller> {
+        let (session, secret_hash) = parse_secret(cookie).ok_or(Error::Unauthenticated)?;
+        let keys = self.keys.clone();
+        let now_us = clock::now_us();
+        let row = self
+            .read(move |c| {
+                let row = identity::sessions(c, &[session])?.pop().ok_or(Error::Unauthenticated)?;
+                row.check(&keys).map_err(|_| Error::Unauthenticated)?;
+                let caller = Caller { person: row.person, session };
+                see(c, &keys, &caller, now_us)?;
+                Ok(row)
+            })
+            .await?;
+        if row.kind != BROWSER || !strongroom_crypto::mac::equal(&row.secret_hash, &secret_hash) {
+            return Err(Error::Unauthenticated);
+        }
+        let caller = Caller { person: row.person, session };
+        if now_us - row.seen_us > TOUCH_AFTER_US {
+            let touched = caller.clone();
+            self.change(move |tx| touch(tx, &touched)).await?;
+        }
+        Ok(caller)
+    }
+
+    /// The first step: user name and password.
+    pub async fn sign_in(&self, username: &str, password: &str) -> Result<FirstStep> {
+        let index = blind::normal_username(username).ok().map(|normal| self.keys.usernames.index(&normal));
+        let person = match index {
+            Some(index) => self.read(move |c| Ok(identity::person_by_username(c, &index)?)).await?,
+            None => None,
+        };
+        let person = person.filter(|row| row.check(&self.keys).is_ok());
+        let hash = person.as_ref().and_then(|row| self.password_hash(row));
+        let matches = self.check_password(password, hash).await?;
+        let Some(person) = person.filter(|row| matches && row.status == 1) else { return Err(Error::BadCredentials) };
+        let secret: [u8; 32] = random::bytes();
+        let (id, purpose, factors) = self.change(move |tx| begin_challenge(tx, person.id, &secret)).await?;
+        debug_assert_eq!(id, challenge_id(&secret));
+        Ok(match purpose {
+            ENROL => FirstStep::Enrolment { token: format!("enr_{}", hex::encode(&secret)) },
+            _ => FirstStep::Challenge { token: format!("chl_{}", hex::encode(&secret)), factors },
+        })
+    }
+
+    /// The second step: a code for a challenge. `browser` asks for a cookie instead of tokens.
+    pub async fn verify_factor(&self, challenge: &str, factor: &str, code: &str, browser: bool) -> Result<SignedIn> {
+        let secret = challenge.strip_prefix("chl_").and_then(hex::decode_32).ok_or(Error::BadCredentials)?;
+        if factor != "totp" {
+            return Err(Error::field("factor", "unknown_factor", "This kind of factor is not set up for you. Use totp."));
+        }
+        let id = challenge_id(&secret);
+        let code = code.to_owned();
+        let new = NewSession::random(browser);
+        let row = self.change(move |tx| meet_challenge(tx, &id, &code, &new)).await?;
+        let (row, secret) = row.ok_or(Error::BadCredentials)?;
+        Ok(self.signed_in(&row, &secret))
+    }
+
+    /// The person behind an enrolment token.
+    pub(crate) async fn enrolling(&self, enrolment_token: &str) -> Result<(Id, Id)> {
+        let secret = enrolment_token.strip_prefix("enr_").and_then(hex::decode_32).ok_or(Error::Unauthenticated)?;
+        let id = challenge_id(&secret);
+        let keys = self.keys.clone();
+        let now_us = clock::now_us();
+        let row = self.read(move |c| live_challenge(c, &keys, &id, ENROL, now_us)).await?;
+        Ok((row.ok_or(Error::Unauthenticated)?.person, id))
+    }
+
+    /// Changes a refresh token for its successor and a new access token.
+    pub async fn refresh(&self, refresh_token: &str) -> Result<SignedIn> {
+        let (session, given) = parse_secret(refresh_token).ok_or(Error::Unauthenticated)?;
+        let next: [u8; 32] = random::bytes();
+        let outcome = self.change(move |tx| rotate(tx, session, &given, &next)).await?;
+        let (row, secret) = outcome.ok_or(Error::Unauthenticated)?;
+        Ok(self.signed_in(&row, &secret))
+    }
+
+    /// The caller's sessions that hold, newest first.
+    pub async fn sessions(&self, caller: &Caller) -> Result<Vec<SessionView>> {
+        let (keys, caller, now_us) = (self.keys.clone(), caller.clone(), clock::now_us());
+        self.read(move |c| {
+            let seen = see(c, &keys, &caller, now_us)?;
+            let rows = identity::sessions_of(c, &caller.person)?;
+            let alive = rows.into_iter().filter(|row| row.check(&keys).is_ok() && is_alive(row, &seen.person, now_us));
+            Ok(alive
+                .map(|row| SessionView {
+                    id: SessionId(row.id),
+                    created_us: row.created_us,
+                    seen_us: row.seen_us,
+                    expires_us: row.expires_us,
+                    current: row.id == caller.session,
+                })
+                .collect())
+        })
+        .await
+    }
+
+    /// Ends one of the caller's sessions, at once.
+    pub async fn end_session(&self, caller: &Caller, session: SessionId) -> Result<()> {
+        let caller = caller.clone();
+        self.change(move |tx| {
+            see(tx.connection, tx.keys, &caller, tx.now_us)?;
+            let row = identity::sessions(tx.connection, &[session.0])?.pop();
+            let mut row = row.filter(|r| r.person == caller.person && r.ended_us.is_none()).ok_or(Error::NotFound)?;
+            row.check(tx.keys).map_err(|_| Error::NotFound)?;
+            row.ended_us = Some(tx.now_us);
+            write(tx, row)?;
+            Ok(())
+        })
+        .await
+    }
+
+    fn signed_in(&self, row: &SessionRow, secret: &[u8; 32]) -> SignedIn {
+        let now_s = clock::now_us() / 1_000_000;
+        let session = SessionId(row.id);
+        let claims = Claims {
+            iss: self.origin.clone(),
+            aud: self.origin.clone(),
+            sub: PersonId(row.person).to_string(),
+            sid: session.to_string(),
+            iat: now_s,
+            exp: now_s + rules::ACCESS_TOKEN_S,
+        };
+        let access_token = if row.kind == API { token::issue(&self.keys.token, TOKEN_KID, &claims) } else { String::new() };
+        SignedIn {
+            session,
+            person: PersonId(row.person),
+            access_token,
+            expires_in_s: rules::ACCESS_TOKEN_S,
+            secret: format!("{session}.{}", hex::encode(secret)),
+        }
+    }
+
+    fn password_hash(&self, person: &PersonRow) -> Option<String> {
+        match self.keys.unseal_credential(column::PASSWORD, &person.id, &person.password) {
+            Ok(hash) => String::from_utf8(hash).ok(),
+            Err(_) => {
+                let id = hex::encode(&person.id);
+                tracing::error!(target: "strongroom::integrity", table = "people", id, "a password hash does not belong to its row; sign-in refused");
+                None
+            }
+        }
+    }
+
+    /// Checks a password on the bounded pool, in the same time whether or not there is a hash.
+    async fn check_password(&self, password: &str, hash: Option<String>) -> Result<bool> {
+        let _turn = self.hashing.acquire().await.map_err(|_| Error::Busy)?;
+        let (keys, password) = (self.keys.clone(), password.to_owned());
+        let checked = tokio::task::spawn_blocking(move || {
+            let known = hash.is_some();
+            let hash = hash.unwrap_or_else(|| keys.hasher.dummy().to_owned());
+            keys.hasher.verify(&password, &hash) && known
+        });
+        checked.await.map_err(|e| Error::Internal(e.to_string()))
+    }
+}
+
+/// The key id of access tokens.
+pub const TOKEN_KID: &str = "token-1";
+
+fn challenge_id(secret: &[u8; 32]) -> Id {
+    let mut id = [0; 16];
+    id.copy_from_slice(&sha256(secret)[..16]);
+    id
+}
+
+/// `sess_….secret` as the session and the secret's hash.
+fn parse_secret(text: &str) -> Option<(Id, [u8; 32])> {
+    let (session, secret) = text.split_once('.')?;
+    let session: SessionId = session.parse().ok()?;
+    Some((session.0, sha256(&hex::decode_32(secret)?)))
+}
+
+fn begin_challenge(tx: &mut Tx<'_>, person: Id, secret: &[u8; 32]) -> Result<(Id, i64, Vec<&'static str>)> {
+    let factors = identity::factors_of(tx.connection, &person)?;
+    let confirmed = factors.iter().any(|f| f.confirmed_us.is_some());
+    let mut row = ChallengeRow {
+        id: challenge_id(secret),
+        person,
+        purpose: if confirmed { SIGN_IN } else { ENROL },
+        expires_us: tx.now_us + rules::CHALLENGE_S * 1_000_000,
+        tries: 0,
+        mac: [0; 32],
+    };
+    row.mac = row.expected(tx.keys);
+    identity::insert_challenge(tx.connection, &row)?;
+    Ok((row.id, row.purpose, if confirmed { vec!["totp"] } else { Vec::new() }))
+}
+
+fn live_challenge(connection: &mut dyn Connection, keys: &Keyring, id: &Id, purpose: i64, now_us: i64) -> Result<Option<ChallengeRow>> {
+    let row = identity::challenge(connection, id)?;
+    Ok(row.filter(|r| r.purpose == purpose && r.expires_us > now_us && r.tries < rules::TRIES_MAX && r.check(keys).is_ok()))
+}
+
+/// The secrets of a session to be, drawn before the writer runs.
+pub(crate) struct NewSession {
+    id10: [u8; 10],
+    secret: [u8; 32],
+    browser: bool,
+}
+
+impl NewSession {
+    pub(crate) fn random(browser: bool) -> Self {
+        NewSession { id10: random::bytes(), secret: random::bytes(), browser }
+    }
+}
+
+/// A try is counted before the code is looked at; a right code uses up its step and the challenge.
+fn meet_challenge(tx: &mut Tx<'_>, id: &Id, code: &str, new: &NewSession) -> Result<Option<(SessionRow, [u8; 32])>> {
+    let Some(challenge) = live_challenge(tx.connection, tx.keys, id, SIGN_IN, tx.now_us)? else { return Ok(None) };
+    let factors = identity::factors_of(tx.connection, &challenge.person)?;
+    let met = factors.iter().filter(|f| f.confirmed_us.is_some()).find_map(|f| Some((f, matching_step(tx.keys, f, code, tx.now_us)?)));
+    let Some((factor, step)) = met else {
+        identity::count_try(tx.connection, id, challenge.tries + 1)?;
+        return Ok(None);
+    };
+    identity::accept_factor(tx.connection, &factor.id, factor.confirmed_us.unwrap_or(tx.now_us), step as i64)?;
+    identity::end_challenge(tx.connection, id, tx.now_us)?;
+    open_session(tx, challenge.person, new).map(Some)
+}
+
+/// The TOTP step a code belongs to, if it is right and newer than the last one accepted.
+pub(crate) fn matching_step(keys: &Keyring, factor: &FactorRow, code: &str, now_us: i64) -> Option<u64> {
+    let row = [factor.id, factor.person].concat();
+    let secret = match keys.unseal_credential(column::FACTOR_SECRET, &row, &factor.secret) {
+        Ok(secret) => secret,
+        Err(_) => {
+            let id = hex::encode(&factor.id);
+            tracing::error!(target: "strongroom::integrity", table = "factors", id, "a factor's secret does not belong to its row; refused");
+            return None;
+        }
+    };
+    let time_s = u64::try_from(now_us / 1_000_000).ok()?;
+    totp::matching_step(&secret, code, time_s, factor.last_step.and_then(|s| u64::try_from(s).ok()))
+}
+
+/// Opens a session for a person who has just given a factor.
+pub(crate) fn open_session(tx: &mut Tx<'_>, person: Id, new: &NewSession) -> Result<(SessionRow, [u8; 32])> {
+    let mut row = SessionRow {
+        id: SessionId::from_time(tx.now_us, new.id10).0,
+        person,
+        kind: if new.browser { BROWSER } else { API },
+        created_us: tx.now_us,
+        seen_us: tx.now_us,
+        factor_us: tx.now_us,
+        expires_us: tx.now_us + rules::ABSOLUTE_S * 1_000_000,
+        secret_hash: sha256(&new.secret),
+        previous_hash: None,
+        rotated_us: None,
+        successor: None,
+        ended_us: None,
+        mac: [0; 32],
+    };
+    row.mac = row.expected(tx.keys);
+    identity::insert_session(tx.connection, &row)?;
+    Ok((row, new.secret))
+}
+
+impl Bank {
+    /// Tokens or a cookie for a session that was just opened.
+    pub(crate) fn welcome(&self, opened: &(SessionRow, [u8; 32])) -> SignedIn {
+        self.signed_in(&opened.0, &opened.1)
+    }
+}
+
+/// One step of a refresh token's life, as the rules decide.
+fn rotate(tx: &mut Tx<'_>, session: Id, given: &[u8; 32], next: &[u8; 32]) -> Result<Option<(SessionRow, [u8; 32])>> {
+    let Some(mut row) = identity::sessions(tx.connection, &[session])?.pop() else { return Ok(None) };
+    let person = identity::people(tx.connection, &[row.person])?.pop();
+    let Some(person) = person.filter(|p| p.check(tx.keys).is_ok()) else { return Ok(None) };
+    if row.kind != API || row.check(tx.keys).is_err() || !is_alive(&row, &person, tx.now_us) {
+        return Ok(None);
+    }
+    let is_current = strongroom_crypto::mac::equal(&row.secret_hash, given);
+    let is_previous = row.previous_hash.is_some_and(|h| strongroom_crypto::mac::equal(&h, given));
+    match rules::decide_refresh(is_current, is_previous, row.rotated_us, tx.now_us) {
+        Refresh::Rotate => {
+            row.previous_hash = Some(row.secret_hash);
+            row.secret_hash = sha256(next);
+            row.rotated_us = Some(tx.now_us);
+            row.seen_us = tx.now_us;
+            row.successor = Some(tx.keys.seal_credential(column::SESSION_SUCCESSOR, &row.id, next));
+            Ok(Some((write(tx, row)?, *next)))
+        }
+        Refresh::Repeat => {
+            let sealed = row.successor.clone().unwrap_or_default();
+            let secret = tx.keys.unseal_credential(column::SESSION_SUCCESSOR, &row.id, &sealed)?;
+            Ok(secret.try_into().ok().map(|secret| (row, secret)))
+        }
+        Refresh::Reused => {
+            tracing::warn!(session = %SessionId(row.id), "an old refresh token was used again; the session is ended");
+            row.ended_us = Some(tx.now_us);
+            write(tx, row)?;
+            Ok(None)
+        }
+        Refresh::Unknown => Ok(None),
+    }
+}
+
+fn touch(tx: &mut Tx<'_>, caller: &Caller) -> Result<()> {
+    let mut seen = see(tx.connection, tx.keys, caller, tx.now_us)?;
+    seen.session.seen_us = tx.now_us;
+    write(tx, seen.session)?;
+    Ok(())
+}
+
+fn write(tx: &mut Tx<'_>, mut row: SessionRow) -> Result<SessionRow> {
+    row.mac = row.expected(tx.keys);
+    identity::update_session(tx.connection, &row)?;
+    Ok(row)
+}

@@ -1,0 +1,280 @@
+//! The one writer: takes whatever waits, decides it as one batch, commits once, then answers.
+//!
+//! A deterministic error is bisected out of its batch; a deadlock or a busy database rolls the
+//! whole batch back and sees again; a lost reply to COMMIT is settled by reading the batch id back.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Duration;
+
+use strongroom_sql::{Connection, Kind};
+use strongroom_store::meta;
+use tokio::sync::oneshot;
+
+use crate::fault;
+use crate::head::Head;
+use crate::keyring::Keyring;
+use crate::money::{self, Command, Placed};
+use crate::queue::Queue;
+use crate::tx::{LogState, Tx};
+use crate::{Error, Result, clock};
+
+/// Work for the writer.
+pub enum Task {
+    /// An order that moves money; batches of these are seen and done set by set.
+    Money(Box<Command>, oneshot::Sender<Result<Placed>>),
+    /// Any other change of state.
+    Other(Box<dyn Job>),
+}
+
+/// A change of state that is not money: sees, decides and does inside the batch's transaction,
+/// and may be asked to do so again when the batch is rolled back.
+pub trait Job: Send {
+    /// Does it. `Err` only for the database's own failures.
+    fn run(&mut self, tx: &mut Tx<'_>) -> strongroom_sql::Result<()>;
+    /// Sends the answer, after the commit, or the reason why there is none.
+    fn answer(self: Box<Self>, failed: Option<Error>);
+}
+
+/// A job made of a closure.
+pub struct Change<F, A> {
+    work: F,
+    outcome: Option<Result<A>>,
+    reply: oneshot::Sender<Result<A>>,
+}
+
+impl<F, A> Change<F, A> {
+    /// Wraps a closure.
+    pub fn new(work: F, reply: oneshot::Sender<Result<A>>) -> Self {
+        Change { work, outcome: None, reply }
+    }
+}
+
+impl<F, A> Job for Change<F, A>
+where
+    F: FnMut(&mut Tx<'_>) -> Result<A> + Send,
+    A: Send,
+{
+    fn run(&mut self, tx: &mut Tx<'_>) -> strongroom_sql::Result<()> {
+        match (self.work)(tx) {
+            Err(Error::Database(e)) => Err(e),
+            outcome => {
+                self.outcome = Some(outcome);
+                Ok(())
+            }
+        }
+    }
+
+    fn answer(self: Box<Self>, failed: Option<Error>) {
+        let lost = || Err(Error::Internal("the change was not carried out".into()));
+        let _ = self.reply.send(failed.map_or_else(|| self.outcome.unwrap_or_else(lost), Err));
+    }
+}
+
+/// What the writer has done, for `/metrics` and `status`.
+#[derive(Default)]
+pub struct Counters {
+    /// Batches committed.
+    pub batches: AtomicU64,
+    /// Tasks answered.
+    pub tasks: AtomicU64,
+    /// Batches rolled back and seen again.
+    pub retries: AtomicU64,
+    /// The write-ahead log has grown large: the writer lets it be reset.
+    pub wal_is_large: AtomicBool,
+}
+
+/// The writer's thread.
+pub struct Writer {
+    /// Its connection.
+    pub connection: Box<dyn Connection>,
+    /// Opens another when this one is lost.
+    pub reconnect: Box<dyn Fn() -> strongroom_sql::Result<Box<dyn Connection>> + Send>,
+    /// The bank's keys.
+    pub keys: Arc<Keyring>,
+    /// The log's name.
+    pub origin: String,
+    /// The epoch under which it may write.
+    pub epoch: i64,
+    /// Where the log stands.
+    pub log: LogState,
+    /// The checkpoint kept outside the database.
+    pub head: Head,
+    /// The newest signed checkpoint, for readers.
+    pub published: Arc<std::sync::RwLock<String>>,
+    /// What it has done.
+    pub counters: Arc<Counters>,
+    /// The latest time it decided at.
+    pub last_us: i64,
+    /// Set once it may not write any more.
+    pub stopped: Option<String>,
+}
+
+const ATTEMPTS_MAX: u32 = 8;
+
+impl Writer {
+    /// Runs until the queue is closed and empty.
+    pub fn run(mut self, queue: &Queue) {
+        while let Some(mut batch) = queue.take() {
+            self.settle(&mut batch);
+            if self.counters.wal_is_large.swap(false, Ordering::Relaxed)
+                && let Err(e) = self.connection.checkpoint()
+            {
+                tracing::warn!(error = %e, "the write-ahead log could not be reset");
+            }
+        }
+        if let Err(e) = self.head.sync() {
+            tracing::warn!(error = %e, "the kept checkpoint could not be synced");
+        }
+    }
+
+    /// Commits a batch, or the parts of it that can be, and answers every task.
+    fn settle(&mut self, batch: &mut Vec<Task>) {
+        if let Some(why) = &self.stopped {
+            let why = why.clone();
+            return refuse(batch, || Error::ReadOnly(why.clone()));
+        }
+        let mut attempt = 0;
+        loop {
+            match self.commit(batch) {
+                Ok(placed) => return self.answer(batch, placed),
+                Err(e) if is_passing(e.kind()) && attempt < ATTEMPTS_MAX => {
+                    attempt += 1;
+                    self.counters.retries.fetch_add(1, Ordering::Relaxed);
+                    tracing::warn!(error = %e, attempt, "a batch was rolled back and is seen again");
+                    std::thread::sleep(Duration::from_millis(1 << attempt));
+                    self.renew(e.kind());
+                }
+                Err(e) if batch.len() > 1 && !is_passing(e.kind()) && self.stopped.is_none() => {
+                    let mut later = batch.split_off(batch.len() / 2);
+                    self.settle(batch);
+                    return self.settle(&mut later);
+                }
+                Err(e) => {
+                    tracing::error!(error = %e, "a batch could not be committed");
+                    return match &self.stopped {
+                        Some(why) => {
+                            let why = why.clone();
+                            refuse(batch, || Error::ReadOnly(why.clone()))
+                        }
+                        None if is_passing(e.kind()) => refuse(batch, || Error::Busy),
+                        None => refuse(batch, || Error::Internal(format!("the database refused the change: {e}"))),
+                    };
+                }
+            }
+        }
+    }
+
+    /// One attempt: everything is applied in one transaction, or nothing is.
+    fn commit(&mut self, batch: &mut [Task]) -> strongroom_sql::Result<Vec<Result<Placed>>> {
+        let now_us = clock::now_us().max(self.last_us);
+        let id = strongroom_crypto::random::bytes::<16>();
+        self.connection.begin()?;
+        let applied = self.apply(batch, now_us, &id);
+        let (placed, next) = match applied {
+            Ok(applied) => applied,
+            Err(e) => {
+                let _ = self.connection.rollback();
+                return Err(e);
+            }
+        };
+        fault::point("commit-before");
+        if let Err(e) = self.connection.commit() {
+            self.recover_commit(e, &id)?;
+        }
+        fault::point("commit-after");
+        self.last_us = now_us;
+        if let Some((log, note)) = next {
+            self.publish(log, note);
+        }
+        Ok(placed)
+    }
+
+    #[allow(clippy::type_complexity)] // the two halves of one attempt, named at both ends
+    fn apply(&mut self, batch: &mut [Task], now_us: i64, id: &[u8; 16]) -> strongroom_sql::Result<(Vec<Result<Placed>>, Option<(LogState, String)>)> {
+        if !meta::stamp_batch(self.connection.as_mut(), self.epoch, id)? {
+            self.stopped = Some("Another server has taken this bank's writer role; stop one of the two and start again.".into());
+            return Err(strongroom_sql::Error::other("the writer's lease was lost".into()));
+        }
+        let mut tx = Tx::new(self.connection.as_mut(), &self.keys, now_us, &self.log);
+        let mut orders = Vec::with_capacity(batch.len());
+        for task in batch.iter_mut() {
+            match task {
+                Task::Other(job) => job.run(&mut tx)?,
+                Task::Money(command, _) => orders.push(&**command),
+            }
+        }
+        let placed = money::apply(&mut tx, &orders)?;
+        let next = tx.finish(&self.origin, &self.log)?;
+        Ok((placed, next))
+    }
+
+    /// A COMMIT whose reply was lost happened if its batch id can be read back.
+    fn recover_commit(&mut self, error: strongroom_sql::Error, id: &[u8; 16]) -> strongroom_sql::Result<()> {
+        if !matches!(error.kind(), Kind::ConnectionLost | Kind::CommitUnknown) {
+            let _ = self.connection.rollback();
+            return Err(error);
+        }
+        self.renew(Kind::ConnectionLost);
+        match meta::last_batch(self.connection.as_mut())? {
+            Some(last) if last == *id => Ok(()),
+            _ => Err(error),
+        }
+    }
+
+    /// After the commit is proven: the new state becomes the present one.
+    fn publish(&mut self, log: LogState, note: String) {
+        self.log = log;
+        if let Err(e) = self.head.keep(&note) {
+            tracing::error!(error = %e, "the newest checkpoint could not be kept outside the database; check the home's disk");
+        }
+        *self.published.write().unwrap_or_else(std::sync::PoisonError::into_inner) = note;
+    }
+
+    fn answer(&mut self, batch: &mut Vec<Task>, placed: Vec<Result<Placed>>) {
+        self.counters.batches.fetch_add(1, Ordering::Relaxed);
+        self.counters.tasks.fetch_add(batch.len() as u64, Ordering::Relaxed);
+        let mut placed = placed.into_iter();
+        for task in batch.drain(..) {
+            match task {
+                Task::Other(job) => job.answer(None),
+                Task::Money(_, reply) => {
+                    let outcome = placed.next().unwrap_or_else(|| Err(Error::Internal("an order was not decided".into())));
+                    let _ = reply.send(outcome);
+                }
+            }
+        }
+    }
+
+    fn renew(&mut self, kind: Kind) {
+        if kind != Kind::ConnectionLost && kind != Kind::CommitUnknown {
+            return;
+        }
+        for pause_ms in [10, 100, 500, 1000, 2000] {
+            match (self.reconnect)() {
+                Ok(connection) => {
+                    self.connection = connection;
+                    return;
+                }
+                Err(e) => tracing::warn!(error = %e, "the database cannot be reached; trying again"),
+            }
+            std::thread::sleep(Duration::from_millis(pause_ms));
+        }
+    }
+}
+
+/// Errors that may pass when the batch is seen again.
+fn is_passing(kind: Kind) -> bool {
+    matches!(kind, Kind::Busy | Kind::Deadlock | Kind::ConnectionLost | Kind::CommitUnknown)
+}
+
+fn refuse(batch: &mut Vec<Task>, why: impl Fn() -> Error) {
+    for task in batch.drain(..) {
+        match task {
+            Task::Other(job) => job.answer(Some(why())),
+            Task::Money(_, reply) => {
+                let _ = reply.send(Err(why()));
+            }
+        }
+    }
+}

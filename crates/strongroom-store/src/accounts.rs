@@ -1,0 +1,157 @@
+//! Accounts and their balances. The account row says who may draw and how far, so it carries a
+//! MAC; the balance row changes with each posting and carries one of its own.
+
+use crate::{Connection, Id, Result};
+use strongroom_sql::{Row, SelectKeys, Upsert, Value};
+
+/// What never changes about an account, its status and its floor.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AccountRow {
+    /// Its id.
+    pub id: Id,
+    /// The person who owns it; none for the bank's own.
+    pub owner: Option<Id>,
+    /// The ledger's account kind, by number.
+    pub kind: i64,
+    /// ISO 4217 code.
+    pub currency: String,
+    /// The ledger's account status, by number.
+    pub status: i64,
+    /// The balance may not go below; none for accounts without a limit.
+    pub floor: Option<i64>,
+    /// When it was opened.
+    pub created_us: i64,
+    /// HMAC over the fields above.
+    pub mac: [u8; 32],
+    /// Blind index of the number.
+    pub number_index: Id,
+    /// Sealed number.
+    pub number: Vec<u8>,
+    /// Sealed name.
+    pub name: Vec<u8>,
+}
+
+/// An account's balance after its newest posting.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BalanceRow {
+    /// The account.
+    pub account: Id,
+    /// Minor units.
+    pub balance: i64,
+    /// The newest posting's sequence; -1 before the first.
+    pub last_sequence: i64,
+    /// HMAC over the fields above.
+    pub mac: [u8; 32],
+}
+
+const COLUMNS: &[&str] =
+    &["id", "owner", "kind", "currency", "status", "floor", "created_us", "mac", "number_index", "number", "name"];
+const ACCOUNT: &str =
+    "SELECT id, owner, kind, currency, status, floor, created_us, mac, number_index, number, name FROM accounts";
+
+/// Opens an account with its first balance row.
+pub fn insert(connection: &mut dyn Connection, account: &AccountRow, balance: &BalanceRow) -> Result<()> {
+    let row = [
+        Value::Bytes(&account.id),
+        account.owner.as_ref().map_or(Value::Null, |o| Value::Bytes(o)),
+        Value::Int(account.kind),
+        Value::Text(&account.currency),
+        Value::Int(account.status),
+        account.floor.map_or(Value::Null, Value::Int),
+        Value::Int(account.created_us),
+        Value::Bytes(&account.mac),
+        Value::Bytes(&account.number_index),
+        Value::Bytes(&account.number),
+        Value::Bytes(&account.name),
+    ];
+    crate::log::insert(connection, "accounts", COLUMNS, &[row])?;
+    set_balances(connection, std::slice::from_ref(balance))
+}
+
+/// Accounts by id; missing ones are left out. `lock` holds their rows until the commit.
+pub fn by_ids(connection: &mut dyn Connection, ids: &[Id], lock: bool) -> Result<Vec<AccountRow>> {
+    select(connection, "id", ids, lock)
+}
+
+/// The account with this blind index of its number.
+pub fn by_number(connection: &mut dyn Connection, index: &Id) -> Result<Option<AccountRow>> {
+    Ok(select(connection, "number_index", &[*index], false)?.pop())
+}
+
+fn select(connection: &mut dyn Connection, key: &'static str, ids: &[Id], lock: bool) -> Result<Vec<AccountRow>> {
+    let key: &'static [&'static str] = match key {
+        "id" => &["id"],
+        _ => &["number_index"],
+    };
+    let keys: Vec<[Value<'_>; 1]> = ids.iter().map(|id| [Value::Bytes(id)]).collect();
+    let keys: Vec<&[Value<'_>]> = keys.iter().map(|k| k.as_slice()).collect();
+    connection
+        .select_keys(&SelectKeys { columns: COLUMNS, table: "accounts", key, lock }, &keys)?
+        .iter()
+        .map(account_row)
+        .collect()
+}
+
+/// A person's accounts, oldest first, after `after` (zeros for the first page).
+pub fn of_owner(connection: &mut dyn Connection, owner: &Id, after: &Id, limit: i64) -> Result<Vec<AccountRow>> {
+    let sql = format!("{ACCOUNT} WHERE owner = ? AND id > ? ORDER BY id LIMIT {}", limit.clamp(1, 201));
+    connection.query(&sql, &[Value::Bytes(owner), Value::Bytes(after)])?.iter().map(account_row).collect()
+}
+
+/// The bank's own accounts (without an owner).
+pub fn of_bank(connection: &mut dyn Connection) -> Result<Vec<AccountRow>> {
+    connection.query(&format!("{ACCOUNT} WHERE owner IS NULL ORDER BY id"), &[])?.iter().map(account_row).collect()
+}
+
+/// Every account, one at a time.
+pub fn each(connection: &mut dyn Connection, each: &mut dyn FnMut(AccountRow) -> Result<()>) -> Result<()> {
+    connection.query_each(&format!("{ACCOUNT} ORDER BY id"), &[], &mut |row| each(account_row(&row)?))
+}
+
+fn account_row(row: &Row) -> Result<AccountRow> {
+    Ok(AccountRow {
+        id: row.array::<16>(0)?,
+        owner: row.opt_array::<16>(1)?,
+        kind: row.int(2)?,
+        currency: row.text(3)?.to_owned(),
+        status: row.int(4)?,
+        floor: row.opt_int(5)?,
+        created_us: row.int(6)?,
+        mac: row.array::<32>(7)?,
+        number_index: row.array::<16>(8)?,
+        number: row.bytes(9)?.to_vec(),
+        name: row.bytes(10)?.to_vec(),
+    })
+}
+
+/// Balances by account; missing ones are left out.
+pub fn balances(connection: &mut dyn Connection, accounts: &[Id], lock: bool) -> Result<Vec<BalanceRow>> {
+    let keys: Vec<[Value<'_>; 1]> = accounts.iter().map(|id| [Value::Bytes(id)]).collect();
+    let keys: Vec<&[Value<'_>]> = keys.iter().map(|k| k.as_slice()).collect();
+    let select = SelectKeys { columns: BALANCE, table: "balances", key: &["account"], lock };
+    connection.select_keys(&select, &keys)?.iter().map(balance_row).collect()
+}
+
+/// Every balance, one at a time.
+pub fn each_balance(connection: &mut dyn Connection, each: &mut dyn FnMut(BalanceRow) -> Result<()>) -> Result<()> {
+    connection.query_each("SELECT account, balance, last_sequence, mac FROM balances ORDER BY account", &[], &mut |row| {
+        each(balance_row(&row)?)
+    })
+}
+
+const BALANCE: &[&str] = &["account", "balance", "last_sequence", "mac"];
+
+/// Writes balances, new or changed.
+pub fn set_balances(connection: &mut dyn Connection, balances: &[BalanceRow]) -> Result<()> {
+    let rows: Vec<[Value<'_>; 4]> = balances
+        .iter()
+        .map(|b| [Value::Bytes(&b.account), Value::Int(b.balance), Value::Int(b.last_sequence), Value::Bytes(&b.mac)])
+        .collect();
+    let rows: Vec<&[Value<'_>]> = rows.iter().map(|r| r.as_slice()).collect();
+    connection.upsert_rows(&Upsert { table: "balances", key: &["account"], columns: BALANCE }, &rows)?;
+    Ok(())
+}
+
+fn balance_row(row: &Row) -> Result<BalanceRow> {
+    Ok(BalanceRow { account: row.array::<16>(0)?, balance: row.int(1)?, last_sequence: row.int(2)?, mac: row.array::<32>(3)? })
+}

@@ -1,0 +1,509 @@
+//! People, factors, challenges, sessions, devices and enrolments. Rows that grant power carry a
+//! MAC over their key and every field that matters; the bank checks it at each reading.
+
+use crate::log::insert;
+use crate::{Connection, Id, Result};
+use strongroom_sql::{Row, SelectKeys, Value};
+
+/// What a person may do, and how they are found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PersonRow {
+    /// Their id.
+    pub id: Id,
+    /// 1 active, 2 locked by staff, 3 closed.
+    pub status: i64,
+    /// Role names, separated by commas.
+    pub roles: String,
+    /// Counts the changes of this row.
+    pub version: i64,
+    /// When they signed up.
+    pub created_us: i64,
+    /// HMAC over the fields above.
+    pub mac: [u8; 32],
+    /// The password's hash, sealed with the person's id as context.
+    pub password: Vec<u8>,
+}
+
+/// A person's own data, each field sealed under the person's key.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ProfileRow {
+    /// Sealed username.
+    pub username: Vec<u8>,
+    /// Sealed full name.
+    pub full_name: Option<Vec<u8>>,
+    /// Sealed e-mail address.
+    pub email: Option<Vec<u8>>,
+    /// Sealed phone number.
+    pub phone: Option<Vec<u8>>,
+    /// Sealed national id.
+    pub national_id: Option<Vec<u8>>,
+    /// Sealed date of birth.
+    pub date_of_birth: Option<Vec<u8>>,
+    /// Sealed postal address.
+    pub address: Option<Vec<u8>>,
+}
+
+/// Blind indexes by which a person is found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PersonIndexes {
+    /// Of the username's normal form; unique.
+    pub username: Id,
+    /// Of the e-mail address's normal form.
+    pub email: Option<Id>,
+    /// Of the phone number's normal form.
+    pub phone: Option<Id>,
+}
+
+/// Adds a person.
+pub fn insert_person(connection: &mut dyn Connection, person: &PersonRow, indexes: &PersonIndexes, profile: &ProfileRow) -> Result<()> {
+    let row = [
+        Value::Bytes(&person.id),
+        Value::Bytes(&indexes.username),
+        optional_id(indexes.email.as_ref()),
+        optional_id(indexes.phone.as_ref()),
+        Value::Int(person.status),
+        Value::Text(&person.roles),
+        Value::Int(person.version),
+        Value::Int(person.created_us),
+        Value::Bytes(&person.mac),
+        Value::Bytes(&person.password),
+        Value::Bytes(&profile.username),
+        optional(profile.full_name.as_deref()),
+        optional(profile.email.as_deref()),
+        optional(profile.phone.as_deref()),
+        optional(profile.national_id.as_deref()),
+        optional(profile.date_of_birth.as_deref()),
+        optional(profile.address.as_deref()),
+    ];
+    let columns = &[
+        "id", "username_index", "email_index", "phone_index", "status", "roles", "version", "created_us", "mac", "password",
+        "username", "full_name", "email", "phone", "national_id", "date_of_birth", "address",
+    ];
+    insert(connection, "people", columns, &[row])
+}
+
+fn optional(bytes: Option<&[u8]>) -> Value<'_> {
+    bytes.map_or(Value::Null, Value::Bytes)
+}
+
+fn optional_id(id: Option<&Id>) -> Value<'_> {
+    id.map_or(Value::Null, |id| Value::Bytes(id))
+}
+
+const PERSON: &[&str] = &["id", "status", "roles", "version", "created_us", "mac", "password"];
+
+/// People by id; missing ones are left out.
+pub fn people(connection: &mut dyn Connection, ids: &[Id]) -> Result<Vec<PersonRow>> {
+    select(connection, "people", PERSON, &["id"], ids, person_row)
+}
+
+/// The person with this blind index of their username.
+pub fn person_by_username(connection: &mut dyn Connection, index: &Id) -> Result<Option<PersonRow>> {
+    Ok(select(connection, "people", PERSON, &["username_index"], &[*index], person_row)?.pop())
+}
+
+/// People whose e-mail address has this blind index.
+pub fn people_by_email(connection: &mut dyn Connection, index: &Id) -> Result<Vec<PersonRow>> {
+    select(connection, "people", PERSON, &["email_index"], &[*index], person_row)
+}
+
+/// People whose phone number has this blind index.
+pub fn people_by_phone(connection: &mut dyn Connection, index: &Id) -> Result<Vec<PersonRow>> {
+    select(connection, "people", PERSON, &["phone_index"], &[*index], person_row)
+}
+
+fn select<T>(
+    connection: &mut dyn Connection,
+    table: &'static str,
+    columns: &'static [&'static str],
+    key: &'static [&'static str],
+    ids: &[Id],
+    read: fn(&Row) -> Result<T>,
+) -> Result<Vec<T>> {
+    let keys: Vec<[Value<'_>; 1]> = ids.iter().map(|id| [Value::Bytes(id)]).collect();
+    let keys: Vec<&[Value<'_>]> = keys.iter().map(|k| k.as_slice()).collect();
+    connection.select_keys(&SelectKeys { columns, table, key, lock: false }, &keys)?.iter().map(read).collect()
+}
+
+fn person_row(row: &Row) -> Result<PersonRow> {
+    Ok(PersonRow {
+        id: row.array::<16>(0)?,
+        status: row.int(1)?,
+        roles: row.text(2)?.to_owned(),
+        version: row.int(3)?,
+        created_us: row.int(4)?,
+        mac: row.array::<32>(5)?,
+        password: row.bytes(6)?.to_vec(),
+    })
+}
+
+/// A person's sealed data.
+pub fn profile(connection: &mut dyn Connection, person: &Id) -> Result<Option<ProfileRow>> {
+    let sql = "SELECT username, full_name, email, phone, national_id, date_of_birth, address FROM people WHERE id = ?";
+    let rows = connection.query(sql, &[Value::Bytes(person)])?;
+    let Some(row) = rows.first() else { return Ok(None) };
+    let field = |i: usize| -> Result<Option<Vec<u8>>> { Ok(row.opt_bytes(i)?.map(<[u8]>::to_vec)) };
+    Ok(Some(ProfileRow {
+        username: row.bytes(0)?.to_vec(),
+        full_name: field(1)?,
+        email: field(2)?,
+        phone: field(3)?,
+        national_id: field(4)?,
+        date_of_birth: field(5)?,
+        address: field(6)?,
+    }))
+}
+
+/// An invitation to enrol under a role.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EnrolmentRow {
+    /// The first 16 bytes of the code's SHA-256.
+    pub id: Id,
+    /// The role it gives.
+    pub role: String,
+    /// When it ends.
+    pub expires_us: i64,
+    /// When it was taken.
+    pub used_us: Option<i64>,
+    /// HMAC over id, role and end.
+    pub mac: [u8; 32],
+}
+
+/// Adds an invitation.
+pub fn insert_enrolment(connection: &mut dyn Connection, enrolment: &EnrolmentRow) -> Result<()> {
+    let row = [
+        Value::Bytes(&enrolment.id),
+        Value::Text(&enrolment.role),
+        Value::Int(enrolment.expires_us),
+        enrolment.used_us.map_or(Value::Null, Value::Int),
+        Value::Bytes(&enrolment.mac),
+    ];
+    insert(connection, "enrolments", &["id", "role", "expires_us", "used_us", "mac"], &[row])
+}
+
+/// An invitation by the hash of its code.
+pub fn enrolment(connection: &mut dyn Connection, id: &Id) -> Result<Option<EnrolmentRow>> {
+    let rows = connection.query("SELECT id, role, expires_us, used_us, mac FROM enrolments WHERE id = ?", &[Value::Bytes(id)])?;
+    let Some(row) = rows.first() else { return Ok(None) };
+    Ok(Some(EnrolmentRow {
+        id: row.array::<16>(0)?,
+        role: row.text(1)?.to_owned(),
+        expires_us: row.int(2)?,
+        used_us: row.opt_int(3)?,
+        mac: row.array::<32>(4)?,
+    }))
+}
+
+/// Marks an invitation as taken.
+pub fn use_enrolment(connection: &mut dyn Connection, id: &Id, used_us: i64) -> Result<()> {
+    connection.execute("UPDATE enrolments SET used_us = ? WHERE id = ?", &[Value::Int(used_us), Value::Bytes(id)])?;
+    Ok(())
+}
+
+/// A second factor.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FactorRow {
+    /// Its id.
+    pub id: Id,
+    /// Whose it is.
+    pub person: Id,
+    /// 1 TOTP.
+    pub kind: i64,
+    /// The shared secret, sealed with factor and person as context.
+    pub secret: Vec<u8>,
+    /// When its owner proved to hold it.
+    pub confirmed_us: Option<i64>,
+    /// The last TOTP step that was accepted.
+    pub last_step: Option<i64>,
+    /// When it was made.
+    pub created_us: i64,
+}
+
+const FACTOR: &str = "SELECT id, person, kind, secret, confirmed_us, last_step, created_us FROM factors";
+
+/// Adds a factor.
+pub fn insert_factor(connection: &mut dyn Connection, factor: &FactorRow) -> Result<()> {
+    let row = [
+        Value::Bytes(&factor.id),
+        Value::Bytes(&factor.person),
+        Value::Int(factor.kind),
+        Value::Bytes(&factor.secret),
+        factor.confirmed_us.map_or(Value::Null, Value::Int),
+        factor.last_step.map_or(Value::Null, Value::Int),
+        Value::Int(factor.created_us),
+    ];
+    insert(connection, "factors", &["id", "person", "kind", "secret", "confirmed_us", "last_step", "created_us"], &[row])
+}
+
+/// A person's factors.
+pub fn factors_of(connection: &mut dyn Connection, person: &Id) -> Result<Vec<FactorRow>> {
+    connection.query(&format!("{FACTOR} WHERE person = ? ORDER BY id"), &[Value::Bytes(person)])?.iter().map(factor_row).collect()
+}
+
+fn factor_row(row: &Row) -> Result<FactorRow> {
+    Ok(FactorRow {
+        id: row.array::<16>(0)?,
+        person: row.array::<16>(1)?,
+        kind: row.int(2)?,
+        secret: row.bytes(3)?.to_vec(),
+        confirmed_us: row.opt_int(4)?,
+        last_step: row.opt_int(5)?,
+        created_us: row.int(6)?,
+    })
+}
+
+/// Records that a factor's code was accepted at a TOTP step.
+pub fn accept_factor(connection: &mut dyn Connection, id: &Id, confirmed_us: i64, step: i64) -> Result<()> {
+    connection.execute(
+        "UPDATE factors SET confirmed_us = ?, last_step = ? WHERE id = ?",
+        &[Value::Int(confirmed_us), Value::Int(step), Value::Bytes(id)],
+    )?;
+    Ok(())
+}
+
+/// Removes factors that were begun and never confirmed.
+pub fn delete_unconfirmed_factors(connection: &mut dyn Connection, person: &Id) -> Result<()> {
+    connection.execute("DELETE FROM factors WHERE person = ? AND confirmed_us IS NULL", &[Value::Bytes(person)])?;
+    Ok(())
+}
+
+/// A half-finished sign-in or enrolment.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ChallengeRow {
+    /// The first 16 bytes of the token's SHA-256.
+    pub id: Id,
+    /// Who gave the right password.
+    pub person: Id,
+    /// 1 sign in, 2 enrol a first factor.
+    pub purpose: i64,
+    /// When it ends.
+    pub expires_us: i64,
+    /// Codes tried so far.
+    pub tries: i64,
+    /// HMAC over id, person, purpose and end.
+    pub mac: [u8; 32],
+}
+
+/// Adds a challenge.
+pub fn insert_challenge(connection: &mut dyn Connection, challenge: &ChallengeRow) -> Result<()> {
+    let row = [
+        Value::Bytes(&challenge.id),
+        Value::Bytes(&challenge.person),
+        Value::Int(challenge.purpose),
+        Value::Int(challenge.expires_us),
+        Value::Int(challenge.tries),
+        Value::Bytes(&challenge.mac),
+    ];
+    insert(connection, "challenges", &["id", "person", "purpose", "expires_us", "tries", "mac"], &[row])
+}
+
+/// A challenge by the hash of its token.
+pub fn challenge(connection: &mut dyn Connection, id: &Id) -> Result<Option<ChallengeRow>> {
+    let sql = "SELECT id, person, purpose, expires_us, tries, mac FROM challenges WHERE id = ?";
+    let rows = connection.query(sql, &[Value::Bytes(id)])?;
+    let Some(row) = rows.first() else { return Ok(None) };
+    Ok(Some(ChallengeRow {
+        id: row.array::<16>(0)?,
+        person: row.array::<16>(1)?,
+        purpose: row.int(2)?,
+        expires_us: row.int(3)?,
+        tries: row.int(4)?,
+        mac: row.array::<32>(5)?,
+    }))
+}
+
+/// Counts a try against a challenge.
+pub fn count_try(connection: &mut dyn Connection, id: &Id, tries: i64) -> Result<()> {
+    connection.execute("UPDATE challenges SET tries = ? WHERE id = ?", &[Value::Int(tries), Value::Bytes(id)])?;
+    Ok(())
+}
+
+/// Removes a challenge that was met, and all that have ended.
+pub fn end_challenge(connection: &mut dyn Connection, id: &Id, now_us: i64) -> Result<()> {
+    connection.execute("DELETE FROM challenges WHERE id = ? OR expires_us < ?", &[Value::Bytes(id), Value::Int(now_us)])?;
+    Ok(())
+}
+
+/// A signed-in person.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SessionRow {
+    /// Its id.
+    pub id: Id,
+    /// Whose it is.
+    pub person: Id,
+    /// 1 API (refresh token), 2 browser (cookie).
+    pub kind: i64,
+    /// When it began.
+    pub created_us: i64,
+    /// When it was last used.
+    pub seen_us: i64,
+    /// When a factor was last given.
+    pub factor_us: i64,
+    /// When it ends at the latest.
+    pub expires_us: i64,
+    /// SHA-256 of the refresh token's or cookie's secret.
+    pub secret_hash: [u8; 32],
+    /// The one before, for a retry within seconds.
+    pub previous_hash: Option<[u8; 32]>,
+    /// When the secret was last changed.
+    pub rotated_us: Option<i64>,
+    /// The present secret, sealed, for the same retry.
+    pub successor: Option<Vec<u8>>,
+    /// When it was ended.
+    pub ended_us: Option<i64>,
+    /// HMAC over all fields above but `successor`.
+    pub mac: [u8; 32],
+}
+
+const SESSION: &[&str] = &[
+    "id", "person", "kind", "created_us", "seen_us", "factor_us", "expires_us", "secret_hash", "previous_hash", "rotated_us", "successor",
+    "ended_us", "mac",
+];
+
+/// Adds a session.
+pub fn insert_session(connection: &mut dyn Connection, session: &SessionRow) -> Result<()> {
+    let row = [
+        Value::Bytes(&session.id),
+        Value::Bytes(&session.person),
+        Value::Int(session.kind),
+        Value::Int(session.created_us),
+        Value::Int(session.seen_us),
+        Value::Int(session.factor_us),
+        Value::Int(session.expires_us),
+        Value::Bytes(&session.secret_hash),
+        session.previous_hash.as_ref().map_or(Value::Null, |h| Value::Bytes(h)),
+        session.rotated_us.map_or(Value::Null, Value::Int),
+        optional(session.successor.as_deref()),
+        session.ended_us.map_or(Value::Null, Value::Int),
+        Value::Bytes(&session.mac),
+    ];
+    insert(connection, "sessions", SESSION, &[row])
+}
+
+/// Writes a session's changed fields.
+pub fn update_session(connection: &mut dyn Connection, session: &SessionRow) -> Result<()> {
+    connection.execute(
+        "UPDATE sessions SET seen_us = ?, factor_us = ?, secret_hash = ?, previous_hash = ?, rotated_us = ?, successor = ?, ended_us = ?, mac = ? WHERE id = ?",
+        &[
+            Value::Int(session.seen_us),
+            Value::Int(session.factor_us),
+            Value::Bytes(&session.secret_hash),
+            session.previous_hash.as_ref().map_or(Value::Null, |h| Value::Bytes(h)),
+            session.rotated_us.map_or(Value::Null, Value::Int),
+            optional(session.successor.as_deref()),
+            session.ended_us.map_or(Value::Null, Value::Int),
+            Value::Bytes(&session.mac),
+            Value::Bytes(&session.id),
+        ],
+    )?;
+    Ok(())
+}
+
+/// Sessions by id; missing ones are left out.
+pub fn sessions(connection: &mut dyn Connection, ids: &[Id]) -> Result<Vec<SessionRow>> {
+    select(connection, "sessions", SESSION, &["id"], ids, session_row)
+}
+
+/// A person's sessions, newest first.
+pub fn sessions_of(connection: &mut dyn Connection, person: &Id) -> Result<Vec<SessionRow>> {
+    let sql = format!("SELECT {} FROM sessions WHERE person = ? ORDER BY id DESC LIMIT 200", SESSION.join(", "));
+    connection.query(&sql, &[Value::Bytes(person)])?.iter().map(session_row).collect()
+}
+
+fn session_row(row: &Row) -> Result<SessionRow> {
+    Ok(SessionRow {
+        id: row.array::<16>(0)?,
+        person: row.array::<16>(1)?,
+        kind: row.int(2)?,
+        created_us: row.int(3)?,
+        seen_us: row.int(4)?,
+        factor_us: row.int(5)?,
+        expires_us: row.int(6)?,
+        secret_hash: row.array::<32>(7)?,
+        previous_hash: row.opt_array::<32>(8)?,
+        rotated_us: row.opt_int(9)?,
+        successor: row.opt_bytes(10)?.map(<[u8]>::to_vec),
+        ended_us: row.opt_int(11)?,
+        mac: row.array::<32>(12)?,
+    })
+}
+
+/// A key that may sign a person's orders.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DeviceRow {
+    /// Its id.
+    pub id: Id,
+    /// Whose it is.
+    pub person: Id,
+    /// Sealed name.
+    pub name: Vec<u8>,
+    /// The public key, with its algorithm.
+    pub public_key: Vec<u8>,
+    /// When it was registered.
+    pub created_us: i64,
+    /// When it was revoked.
+    pub revoked_us: Option<i64>,
+    /// The log leaf of its registration.
+    pub leaf: i64,
+    /// The log leaf of its revocation.
+    pub revoked_leaf: Option<i64>,
+    /// HMAC over all fields above but the name.
+    pub mac: [u8; 32],
+}
+
+const DEVICE: &[&str] = &["id", "person", "name", "public_key", "created_us", "revoked_us", "leaf", "revoked_leaf", "mac"];
+
+/// Adds a device.
+pub fn insert_device(connection: &mut dyn Connection, device: &DeviceRow) -> Result<()> {
+    let row = [
+        Value::Bytes(&device.id),
+        Value::Bytes(&device.person),
+        Value::Bytes(&device.name),
+        Value::Bytes(&device.public_key),
+        Value::Int(device.created_us),
+        device.revoked_us.map_or(Value::Null, Value::Int),
+        Value::Int(device.leaf),
+        device.revoked_leaf.map_or(Value::Null, Value::Int),
+        Value::Bytes(&device.mac),
+    ];
+    insert(connection, "devices", DEVICE, &[row])
+}
+
+/// Marks a device as revoked.
+pub fn revoke_device(connection: &mut dyn Connection, device: &DeviceRow) -> Result<()> {
+    connection.execute(
+        "UPDATE devices SET revoked_us = ?, revoked_leaf = ?, mac = ? WHERE id = ?",
+        &[
+            device.revoked_us.map_or(Value::Null, Value::Int),
+            device.revoked_leaf.map_or(Value::Null, Value::Int),
+            Value::Bytes(&device.mac),
+            Value::Bytes(&device.id),
+        ],
+    )?;
+    Ok(())
+}
+
+/// Devices by id; missing ones are left out.
+pub fn devices(connection: &mut dyn Connection, ids: &[Id]) -> Result<Vec<DeviceRow>> {
+    select(connection, "devices", DEVICE, &["id"], ids, device_row)
+}
+
+/// A person's devices, oldest first.
+pub fn devices_of(connection: &mut dyn Connection, person: &Id) -> Result<Vec<DeviceRow>> {
+    let sql = format!("SELECT {} FROM devices WHERE person = ? ORDER BY id LIMIT 200", DEVICE.join(", "));
+    connection.query(&sql, &[Value::Bytes(person)])?.iter().map(device_row).collect()
+}
+
+fn device_row(row: &Row) -> Result<DeviceRow> {
+    Ok(DeviceRow {
+        id: row.array::<16>(0)?,
+        person: row.array::<16>(1)?,
+        name: row.bytes(2)?.to_vec(),
+        public_key: row.bytes(3)?.to_vec(),
+        created_us: row.int(4)?,
+        revoked_us: row.opt_int(5)?,
+        leaf: row.int(6)?,
+        revoked_leaf: row.opt_int(7)?,
+        mac: row.array::<32>(8)?,
+    })
+}

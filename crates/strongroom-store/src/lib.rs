@@ -1,0 +1,18 @@
+//! The bank's own schema: its migrations and every statement that touches it.
+//!
+//! Functions take a connection and typed rows, in batches where the writer works in batches; they
+//! decide nothing. **Absence:** no other crate knows a table or column of the bank, and nothing
+//! here reads a clock, draws randomness or opens a sealed field.
+
+pub mod accounts;
+pub mod identity;
+pub mod keys;
+pub mod log;
+pub mod meta;
+pub mod money;
+pub mod schema;
+
+pub use strongroom_sql::{Connection, Error, Result};
+
+/// A 16-byte identifier as the tables keep it.
+pub type Id = [u8; 16];

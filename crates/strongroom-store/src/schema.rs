@@ -1,0 +1,124 @@
+//! Migrations: numbered, checksummed, recorded one statement at a time (MariaDB commits each DDL
+//! statement by itself), so that a crash in the middle is continued at the next start.
+
+use strongroom_crypto::digest::sha256;
+use strongroom_sql::{Connection, Dialect, Result, Value};
+
+/// The bank's tables, in the order in which they are made. Append only: a statement that has
+/// been released is never edited, because its checksum is recorded in every bank.
+const BANK: &[&str] = &[
+    "CREATE TABLE meta (name {name} NOT NULL PRIMARY KEY, value {blob} NOT NULL)",
+    "CREATE TABLE writer (id {int} NOT NULL PRIMARY KEY, epoch {int} NOT NULL, height {int} NOT NULL, batch {id} NOT NULL)",
+    "CREATE TABLE people (id {id} NOT NULL PRIMARY KEY, username_index {id} NOT NULL UNIQUE, email_index {id}, phone_index {id}, \
+     status {int} NOT NULL, roles {name} NOT NULL, version {int} NOT NULL, created_us {int} NOT NULL, mac {hash} NOT NULL, \
+     password {blob} NOT NULL, username {blob} NOT NULL, full_name {blob}, email {blob}, phone {blob}, national_id {blob}, \
+     date_of_birth {blob}, address {blob})",
+    "CREATE INDEX people_email ON people (email_index)",
+    "CREATE INDEX people_phone ON people (phone_index)",
+    "CREATE TABLE enrolments (id {id} NOT NULL PRIMARY KEY, role {name} NOT NULL, expires_us {int} NOT NULL, used_us {int}, mac {hash} NOT NULL)",
+    "CREATE TABLE factors (id {id} NOT NULL PRIMARY KEY, person {id} NOT NULL, kind {int} NOT NULL, secret {blob} NOT NULL, \
+     confirmed_us {int}, last_step {int}, created_us {int} NOT NULL)",
+    "CREATE INDEX factors_person ON factors (person)",
+    "CREATE TABLE challenges (id {id} NOT NULL PRIMARY KEY, person {id} NOT NULL, purpose {int} NOT NULL, expires_us {int} NOT NULL, \
+     tries {int} NOT NULL, mac {hash} NOT NULL)",
+    "CREATE TABLE sessions (id {id} NOT NULL PRIMARY KEY, person {id} NOT NULL, kind {int} NOT NULL, created_us {int} NOT NULL, \
+     seen_us {int} NOT NULL, factor_us {int} NOT NULL, expires_us {int} NOT NULL, secret_hash {hash} NOT NULL, \
+     previous_hash {hash}, rotated_us {int}, successor {blob}, ended_us {int}, mac {hash} NOT NULL)",
+    "CREATE INDEX sessions_person ON sessions (person)",
+    "CREATE TABLE devices (id {id} NOT NULL PRIMARY KEY, person {id} NOT NULL, name {blob} NOT NULL, public_key {key} NOT NULL, \
+     created_us {int} NOT NULL, revoked_us {int}, leaf {int} NOT NULL, revoked_leaf {int}, mac {hash} NOT NULL)",
+    "CREATE INDEX devices_person ON devices (person)",
+    "CREATE TABLE accounts (id {id} NOT NULL PRIMARY KEY, owner {id}, kind {int} NOT NULL, currency {name} NOT NULL, \
+     status {int} NOT NULL, floor {int}, created_us {int} NOT NULL, mac {hash} NOT NULL, number_index {id} NOT NULL UNIQUE, \
+     number {blob} NOT NULL, name {blob} NOT NULL)",
+    "CREATE INDEX accounts_owner ON accounts (owner)",
+    "CREATE TABLE balances (account {id} NOT NULL PRIMARY KEY, balance {int} NOT NULL, last_sequence {int} NOT NULL, mac {hash} NOT NULL){clustered}",
+    "CREATE TABLE orders (person {id} NOT NULL, order_id {name} NOT NULL, body_hash {hash} NOT NULL, sequence {int}, refusal {name}, \
+     time_us {int} NOT NULL, PRIMARY KEY (person, order_id)){clustered}",
+    "CREATE TABLE transfers (sequence {int} NOT NULL PRIMARY KEY, id {id} NOT NULL UNIQUE, kind {int} NOT NULL, \
+     from_account {id} NOT NULL, to_account {id} NOT NULL, amount {int} NOT NULL, currency {name} NOT NULL, time_us {int} NOT NULL, \
+     person {id} NOT NULL, order_id {name} NOT NULL, order_hash {hash} NOT NULL, authority_kind {int} NOT NULL, authority {id} NOT NULL, \
+     refers {id}, height {int} NOT NULL, core_salt {id} NOT NULL, payer_hash {hash} NOT NULL, payee_hash {hash} NOT NULL, \
+     payer {blob}, payee {blob}, mac {hash} NOT NULL)",
+    "CREATE TABLE entries (account {id} NOT NULL, sequence {int} NOT NULL, amount {int} NOT NULL, balance_after {int} NOT NULL, \
+     PRIMARY KEY (account, sequence)){clustered}",
+    "CREATE TABLE log_leaves (position {int} NOT NULL PRIMARY KEY, kind {int} NOT NULL, commitment {hash} NOT NULL)",
+    "CREATE TABLE log_facts (position {int} NOT NULL PRIMARY KEY, subject {id} NOT NULL, salt {id} NOT NULL, core {blob} NOT NULL)",
+    "CREATE TABLE log_tiles (level {int} NOT NULL, position {int} NOT NULL, hash {hash} NOT NULL, PRIMARY KEY (level, position)){clustered}",
+    "CREATE TABLE blocks (height {int} NOT NULL PRIMARY KEY, previous {hash} NOT NULL, size {int} NOT NULL, time_us {int} NOT NULL, \
+     note {blob} NOT NULL, hash {hash} NOT NULL)",
+];
+
+/// The keyring's tables; they live in a database of their own.
+const KEYRING: &[&str] = &[
+    "CREATE TABLE meta (name {name} NOT NULL PRIMARY KEY, value {blob} NOT NULL)",
+    "CREATE TABLE wrapped_keys (series {id} NOT NULL, version {int} NOT NULL, purpose {name} NOT NULL, state {int} NOT NULL, \
+     created_us {int} NOT NULL, wrapped {blob} NOT NULL, PRIMARY KEY (purpose, series, version)){clustered}",
+];
+
+/// Brings the bank's database to the newest schema. Safe to run again after a crash.
+pub fn migrate_bank(connection: &mut dyn Connection, now_us: i64) -> Result<()> {
+    migrate(connection, BANK, now_us)
+}
+
+/// Brings the keyring's database to the newest schema.
+pub fn migrate_keyring(connection: &mut dyn Connection, now_us: i64) -> Result<()> {
+    migrate(connection, KEYRING, now_us)
+}
+
+/// All tables of the bank, for sweeps and for the tests that prepare every statement.
+pub fn bank_tables() -> impl Iterator<Item = &'static str> {
+    BANK.iter().filter_map(|s| s.strip_prefix("CREATE TABLE ")).filter_map(|s| s.split(' ').next())
+}
+
+fn migrate(connection: &mut dyn Connection, statements: &[&str], now_us: i64) -> Result<()> {
+    let dialect = connection.dialect();
+    let record = render(
+        "CREATE TABLE IF NOT EXISTS migrations (number {int} NOT NULL PRIMARY KEY, checksum {hash} NOT NULL, applied_us {int} NOT NULL)",
+        dialect,
+    );
+    connection.execute(&record, &[])?;
+    let done = connection.query("SELECT number, checksum FROM migrations ORDER BY number", &[])?;
+    for (number, statement) in statements.iter().enumerate() {
+        let checksum = sha256(statement.as_bytes());
+        match done.get(number) {
+            Some(row) if row.array::<32>(1)? == checksum => continue,
+            Some(_) => {
+                return Err(strongroom_sql::Error::other(format!(
+                    "migration {number} was recorded with another checksum: this database was made by a different program version; \
+                     use the version that made it, or one that is newer"
+                )));
+            }
+            None => apply(connection, dialect, number, statement, &checksum, now_us)?,
+        }
+    }
+    Ok(())
+}
+
+/// Runs one statement and records it. A table that exists already was made just before a crash.
+fn apply(connection: &mut dyn Connection, dialect: Dialect, number: usize, statement: &str, checksum: &[u8; 32], now_us: i64) -> Result<()> {
+    let sql = render(statement, dialect).replacen("CREATE TABLE ", "CREATE TABLE IF NOT EXISTS ", 1).replacen(
+        "CREATE INDEX ",
+        "CREATE INDEX IF NOT EXISTS ",
+        1,
+    );
+    connection.execute(&sql, &[])?;
+    connection.execute(
+        "INSERT INTO migrations (number, checksum, applied_us) VALUES (?, ?, ?)",
+        &[Value::Int(number as i64), Value::Bytes(checksum), Value::Int(now_us)],
+    )?;
+    Ok(())
+}
+
+/// Fills the portable type names in.
+fn render(statement: &str, dialect: Dialect) -> String {
+    let clustered = if dialect == Dialect::Sqlite { " WITHOUT ROWID" } else { "" };
+    statement
+        .replace("{id}", &dialect.id())
+        .replace("{hash}", &dialect.bytes(32))
+        .replace("{key}", &dialect.bytes(128))
+        .replace("{blob}", &dialect.blob())
+        .replace("{int}", &dialect.int())
+        .replace("{name}", &dialect.text(64))
+        .replace("{clustered}", clustered)
+}
