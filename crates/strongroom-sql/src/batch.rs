@@ -6,6 +6,9 @@ use crate::{Dialect, Insert, SelectKeys, Upsert, quote};
 /// few enough distinct statements that each is prepared once and kept.
 const SIZES: &[usize] = &[512, 384, 256, 192, 128, 96, 64, 48, 32, 24, 16, 12, 8, 6, 4, 3, 2, 1];
 
+/// The largest of these sizes.
+pub(crate) const ROWS_MAX: usize = 512;
+
 /// MariaDB's protocol counts placeholders in 16 bits.
 const PLACEHOLDERS_MAX: usize = 65_535;
 
@@ -38,8 +41,7 @@ pub(crate) fn insert(insert: &Insert<'_>, rows: usize, dialect: Dialect) -> Stri
 /// An insert that updates the columns outside the key when the key is there.
 pub(crate) fn upsert(upsert: &Upsert<'_>, rows: usize, dialect: Dialect) -> String {
     let mut sql = insert(&Insert { table: upsert.table, columns: upsert.columns }, rows, dialect);
-    let mut others: Vec<&str> =
-        upsert.columns.iter().copied().filter(|column| !upsert.key.contains(column)).collect();
+    let mut others: Vec<&str> = upsert.columns.iter().copied().filter(|column| !upsert.key.contains(column)).collect();
     match dialect {
         Dialect::Sqlite => {
             sql.push_str(" ON CONFLICT (");
@@ -82,8 +84,7 @@ pub(crate) fn select(select: &SelectKeys<'_>, keys: usize, dialect: Dialect) -> 
             sql.push(')');
         }
         several => {
-            let equal: Vec<String> =
-                several.iter().map(|column| format!("{} = ?", quote(column, dialect))).collect();
+            let equal: Vec<String> = several.iter().map(|column| format!("{} = ?", quote(column, dialect))).collect();
             let equal = equal.join(" AND ");
             for i in 0..keys {
                 sql.push_str(if i == 0 { "(" } else { " OR (" });

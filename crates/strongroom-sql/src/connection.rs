@@ -25,6 +25,7 @@ pub fn open(url: &Url, password: Option<&str>, role: Role) -> Result<Box<dyn Con
 
 /// One connection to one database. Dropping it rolls back what was not committed.
 ///
+/// After any error inside a transaction, roll back: engines differ in how much they undid by themselves.
 /// After [`crate::Kind::ConnectionLost`] or [`crate::Kind::CommitUnknown`] a connection is of no more use: drop it
 /// and open another.
 pub trait Connection: Send {
@@ -47,12 +48,7 @@ pub trait Connection: Send {
     fn query(&mut self, sql: &str, params: &[Value<'_>]) -> Result<Vec<Row>>;
 
     /// The rows of one query, one at a time, in constant memory. An error of `each` ends it.
-    fn query_each(
-        &mut self,
-        sql: &str,
-        params: &[Value<'_>],
-        each: &mut dyn FnMut(Row) -> Result<()>,
-    ) -> Result<()>;
+    fn query_each(&mut self, sql: &str, params: &[Value<'_>], each: &mut dyn FnMut(Row) -> Result<()>) -> Result<()>;
 
     /// Inserts rows. The caller holds the transaction that makes it all or nothing.
     fn insert_rows(&mut self, insert: &Insert<'_>, rows: &[&[Value<'_>]]) -> Result<()>;

@@ -15,6 +15,9 @@ use std::time::Duration;
 /// Prepared statements kept per connection.
 const STATEMENTS_MAX: usize = 512;
 
+/// Well below the server's usual `max_allowed_packet` of 16 MiB.
+const STATEMENT_BYTES_MAX: usize = 4 << 20;
+
 const CONNECT_TIMEOUT_S: u64 = 10;
 
 /// After this long without an acknowledgement the server counts as gone.
@@ -71,13 +74,23 @@ impl MariaDb {
         check_widths(rows, columns)?;
         let mut rest = rows;
         while !rest.is_empty() {
-            let (chunk, after) = rest.split_at(batch::chunk_size(rest.len(), columns));
+            let (chunk, after) = rest.split_at(batch::chunk_size(fitting(rest), columns));
             let values = chunk.iter().flat_map(|row| row.iter().map(owned)).collect();
             self.inner.exec_drop(sql(chunk.len()), Params::Positional(values)).map_err(translate)?;
             rest = after;
         }
         Ok(())
     }
+}
+
+/// How many of the next rows one packet can carry; at least one.
+fn fitting(rows: &[&[Value<'_>]]) -> usize {
+    let mut size = 0;
+    let fits = |row: &&&[Value<'_>]| {
+        size += row.iter().map(Value::size).sum::<usize>();
+        size <= STATEMENT_BYTES_MAX
+    };
+    rows.iter().take(batch::ROWS_MAX).take_while(fits).count().max(1)
 }
 
 fn settings(role: Role) -> Vec<&'static str> {
@@ -159,12 +172,7 @@ impl Connection for MariaDb {
         Ok(rows)
     }
 
-    fn query_each(
-        &mut self,
-        sql: &str,
-        params: &[Value<'_>],
-        each: &mut dyn FnMut(Row) -> Result<()>,
-    ) -> Result<()> {
+    fn query_each(&mut self, sql: &str, params: &[Value<'_>], each: &mut dyn FnMut(Row) -> Result<()>) -> Result<()> {
         for row in self.inner.exec_iter(sql, positional(params)).map_err(translate)? {
             each(converted(row.map_err(translate)?)?)?;
         }

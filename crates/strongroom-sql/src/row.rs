@@ -88,10 +88,7 @@ impl Row {
         let Some(bytes) = self.opt_bytes(column)? else { return Ok(None) };
         match bytes.try_into() {
             Ok(array) => Ok(Some(array)),
-            Err(_) => Err(Error::other(format!(
-                "column {column} has {} bytes where {N} were expected",
-                bytes.len()
-            ))),
+            Err(_) => Err(Error::other(format!("column {column} has {} bytes where {N} were expected", bytes.len()))),
         }
     }
 }

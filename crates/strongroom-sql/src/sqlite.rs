@@ -152,12 +152,7 @@ impl Connection for Sqlite {
         Ok(rows)
     }
 
-    fn query_each(
-        &mut self,
-        sql: &str,
-        params: &[Value<'_>],
-        each: &mut dyn FnMut(Row) -> Result<()>,
-    ) -> Result<()> {
+    fn query_each(&mut self, sql: &str, params: &[Value<'_>], each: &mut dyn FnMut(Row) -> Result<()>) -> Result<()> {
         let mut statement = self.prepare(sql, params.len())?;
         bind(&mut statement, params)?;
         read(&mut statement, each)
@@ -254,9 +249,7 @@ fn read(statement: &mut CachedStatement<'_>, each: &mut dyn FnMut(Row) -> Result
 /// SQLite's messages name tables and columns; the SQL text that some errors carry is left out.
 fn translate(error: rusqlite::Error) -> Error {
     let (code, message) = match error {
-        rusqlite::Error::SqliteFailure(code, message) => {
-            (code, message.unwrap_or_else(|| code.to_string()))
-        }
+        rusqlite::Error::SqliteFailure(code, message) => (code, message.unwrap_or_else(|| code.to_string())),
         rusqlite::Error::SqlInputError { error, msg, .. } => (error, msg),
         rusqlite::Error::ExecuteReturnedResults => {
             return Error::other("a statement that was to answer no rows answered some");
@@ -282,9 +275,9 @@ fn kind(error: &ffi::Error, message: &str) -> Kind {
     }
     match error.code {
         ffi::ErrorCode::DatabaseBusy | ffi::ErrorCode::DatabaseLocked => Kind::Busy,
-        ffi::ErrorCode::PermissionDenied | ffi::ErrorCode::ReadOnly | ffi::ErrorCode::AuthorizationForStatementDenied => {
-            Kind::Denied
-        }
+        ffi::ErrorCode::PermissionDenied
+        | ffi::ErrorCode::ReadOnly
+        | ffi::ErrorCode::AuthorizationForStatementDenied => Kind::Denied,
         ffi::ErrorCode::CannotOpen => Kind::NotFound,
         ffi::ErrorCode::DiskFull => Kind::Full,
         ffi::ErrorCode::SystemIoFailure => Kind::ConnectionLost,

@@ -223,9 +223,17 @@ mod tests {
 
     #[test]
     fn incomplete_urls_are_refused() {
-        for text in ["", "postgres://x@y/z", "sqlite:", "mysql://host/db", "mysql://u@/db", "mysql://u@h:x/d",
-            "mysql://u@localhost", "mysql://u@localhost/d?ssl=1", "mysql://u%4@localhost/d"]
-        {
+        for text in [
+            "",
+            "postgres://x@y/z",
+            "sqlite:",
+            "mysql://host/db",
+            "mysql://u@/db",
+            "mysql://u@h:x/d",
+            "mysql://u@localhost",
+            "mysql://u@localhost/d?ssl=1",
+            "mysql://u%4@localhost/d",
+        ] {
             assert_eq!(Url::parse(text).unwrap_err().kind, Kind::Malformed, "{text}");
         }
     }

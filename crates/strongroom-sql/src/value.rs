@@ -13,6 +13,18 @@ pub enum Value<'a> {
     Bytes(&'a [u8]),
 }
 
+impl Value<'_> {
+    /// About how many bytes it takes in a packet.
+    pub(crate) fn size(&self) -> usize {
+        match self {
+            Value::Null => 1,
+            Value::Int(_) => 8,
+            Value::Text(text) => text.len() + 9,
+            Value::Bytes(bytes) => bytes.len() + 9,
+        }
+    }
+}
+
 /// Shows the kind and length only, so that a value never reaches a log line.
 impl std::fmt::Debug for Value<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {

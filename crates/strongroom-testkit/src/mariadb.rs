@@ -89,8 +89,9 @@ impl MariaDb {
 
     /// Makes an empty database; one of that name is thrown away first.
     pub fn create_database(&self, name: &str) -> Url {
-        let mut connection = strongroom_sql::open(&self.database("mysql", Tls::Off), Some(&self.password), Role::Writer)
-            .expect("the test server accepts its user");
+        let mut connection =
+            strongroom_sql::open(&self.database("mysql", Tls::Off), Some(&self.password), Role::Writer)
+                .expect("the test server accepts its user");
         let sql = format!("CREATE OR REPLACE DATABASE {}", quote(name, Dialect::MariaDb));
         connection.execute(&sql, &[]).expect("the test server makes a database");
         self.database(name, Tls::Off)
@@ -129,10 +130,11 @@ impl Drop for MariaDb {
 /// Makes the system tables.
 fn install(folder: &Path) {
     let mut command = Command::new(program("mariadb-install-db"));
-    command
-        .arg("--no-defaults")
-        .arg(format!("--datadir={}", folder.join("data").display()))
-        .args(["--auth-root-authentication-method=normal", "--skip-test-db", "--skip-name-resolve"]);
+    command.arg("--no-defaults").arg(format!("--datadir={}", folder.join("data").display())).args([
+        "--auth-root-authentication-method=normal",
+        "--skip-test-db",
+        "--skip-name-resolve",
+    ]);
     if is_root(folder) {
         command.arg("--user=root");
     }

@@ -92,6 +92,17 @@ on_every_engine! {
         assert_eq!(count(&mut *db, "t"), 10);
     }
 
+    fn a_batch_larger_than_a_packet_arrives_whole(engine) {
+        let mut db = engine.writer();
+        db.execute(&portable("CREATE TABLE big (id {id} NOT NULL PRIMARY KEY, b {blob})", db.dialect()), &[]).unwrap();
+        let long = vec![7; 1_000_000];
+        let ids: Vec<[u8; 16]> = (0..24).map(id).collect();
+        let rows: Vec<_> = ids.iter().map(|id| [id.into(), Value::Bytes(&long)]).collect();
+        let rows: Vec<&[Value<'_>]> = rows.iter().map(|row| row.as_slice()).collect();
+        db.insert_rows(&Insert { table: "big", columns: &["id", "b"] }, &rows).unwrap();
+        assert_eq!(count(&mut *db, "big WHERE LENGTH(b) = 1000000"), 24);
+    }
+
     fn rows_of_another_width_are_refused(engine) {
         let mut db = engine.with_table();
         let key = id(1);

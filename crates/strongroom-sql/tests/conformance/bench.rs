@@ -27,8 +27,10 @@ fn one_batch(db: &mut dyn Connection, batch: u64) {
     let ids: Vec<[u8; 16]> = (batch * BATCH..(batch + 1) * BATCH).map(id).collect();
     let keys: Vec<[Value<'_>; 1]> = ids.iter().map(|id| [id.into()]).collect();
     let keys: Vec<&[Value<'_>]> = keys.iter().map(|key| key.as_slice()).collect();
-    let rows: Vec<_> =
-        ids.iter().map(|id| [id.into(), 1.into(), Value::Bytes(&[1; 32]), Value::Bytes(&[2; 32]), Value::Bytes(&[3; 120])]).collect();
+    let rows: Vec<_> = ids
+        .iter()
+        .map(|id| [id.into(), 1.into(), Value::Bytes(&[1; 32]), Value::Bytes(&[2; 32]), Value::Bytes(&[3; 120])])
+        .collect();
     let rows: Vec<&[Value<'_>]> = rows.iter().map(|row| row.as_slice()).collect();
     let columns = &["id", "n", "a", "b", "c"];
     db.begin().unwrap();
