@@ -1,0 +1,457 @@
+//! What each page shows: plain values, ready to print. The templates stand beside in `templates/`.
+
+use askama::Template;
+
+use super::fields::Field;
+use super::words::{Moment, Sum};
+
+/// What stands around every page.
+#[derive(Clone, Debug, Default)]
+pub struct Frame {
+    /// The bank's name.
+    pub bank: String,
+    /// Where the assets of this build are.
+    pub assets: &'static str,
+    /// The token of this visitor's forms.
+    pub csrf: String,
+    /// Who is signed in.
+    pub who: Option<Who>,
+    /// The page of the navigation that this one belongs to.
+    pub here: Here,
+    /// A message above the page.
+    pub notice: Option<Notice>,
+}
+
+/// The person who is signed in.
+#[derive(Clone, Debug, Default)]
+pub struct Who {
+    /// What we call them.
+    pub name: String,
+    /// They may have accounts and make transfers.
+    pub is_customer: bool,
+    /// They may take cash.
+    pub is_teller: bool,
+    /// Seconds without a request after which they are signed out.
+    pub idle_s: i64,
+}
+
+/// The parts of the navigation.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Here {
+    /// Accounts and their entries.
+    #[default]
+    Accounts,
+    /// The transfer form.
+    Transfer,
+    /// The teller's desk.
+    Cash,
+    /// Signing keys.
+    Devices,
+}
+
+/// One link of the navigation.
+#[derive(Debug)]
+pub struct Link {
+    /// Where it leads.
+    pub href: &'static str,
+    /// What it says.
+    pub label: &'static str,
+    /// It leads to this page.
+    pub is_here: bool,
+}
+
+impl Frame {
+    /// The navigation for who is signed in.
+    pub fn links(&self) -> Vec<Link> {
+        let Some(who) = &self.who else { return Vec::new() };
+        [
+            (who.is_customer, Here::Accounts, "/accounts", "Accounts"),
+            (who.is_customer, Here::Transfer, "/transfers/new", "Transfer"),
+            (who.is_teller, Here::Cash, "/cash", "Cash"),
+            (true, Here::Devices, "/devices", "Devices"),
+        ]
+        .into_iter()
+        .filter(|(is_shown, ..)| *is_shown)
+        .map(|(_, here, href, label)| Link { href, label, is_here: here == self.here })
+        .collect()
+    }
+}
+
+/// A message above the page.
+#[derive(Clone, Debug)]
+pub struct Notice {
+    /// `good`, `bad`, `care` or nothing.
+    pub tone: &'static str,
+    /// In a few words.
+    pub title: String,
+    /// More, if there is more to say.
+    pub text: String,
+}
+
+impl Notice {
+    /// Something worked.
+    pub fn good(title: &str, text: &str) -> Self {
+        Self { tone: "good", title: title.into(), text: text.into() }
+    }
+
+    /// Something to know.
+    pub fn care(title: &str, text: &str) -> Self {
+        Self { tone: "care", title: title.into(), text: text.into() }
+    }
+
+    /// How loudly a screen reader says it.
+    pub fn role(&self) -> &'static str {
+        if self.tone == "bad" { "alert" } else { "status" }
+    }
+}
+
+/// Why a form was not accepted.
+#[derive(Clone, Debug, Default)]
+pub struct Trouble {
+    /// In a few words; empty when there is none.
+    pub title: String,
+    /// What to do.
+    pub text: String,
+    /// What is wrong with which field.
+    pub fields: Vec<(String, String)>,
+}
+
+impl Trouble {
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.title.is_empty()
+    }
+
+    /// What is wrong with the field called `name`.
+    pub fn of(&self, name: &str) -> &str {
+        self.fields.iter().find(|(field, _)| field == name).map_or("", |(_, text)| text)
+    }
+}
+
+/// `/`: what the bank is, and signing in.
+#[derive(Template)]
+#[template(path = "landing.html")]
+pub struct Landing {
+    /// Around the page.
+    pub frame: Frame,
+    /// What went wrong.
+    pub trouble: Trouble,
+    /// User name.
+    pub username: Field,
+    /// Password.
+    pub password: Field,
+}
+
+/// `/sign-up` and `/join`.
+#[derive(Template)]
+#[template(path = "sign_up.html")]
+pub struct SignUpPage {
+    /// Around the page.
+    pub frame: Frame,
+    /// What went wrong.
+    pub trouble: Trouble,
+    /// The title.
+    pub heading: &'static str,
+    /// A sentence below it.
+    pub lead: &'static str,
+    /// Where the form goes.
+    pub action: &'static str,
+    /// User name, password and, for an invitation, its code.
+    pub entry: Vec<Field>,
+    /// E-mail and phone.
+    pub contact: Vec<Field>,
+    /// The rest.
+    pub details: Vec<Field>,
+    /// Show the rest at once.
+    pub is_more_open: bool,
+}
+
+/// `/sign-in/code`: the second step.
+#[derive(Template)]
+#[template(path = "code.html")]
+pub struct CodePage {
+    /// Around the page.
+    pub frame: Frame,
+    /// What went wrong.
+    pub trouble: Trouble,
+    /// The title.
+    pub heading: &'static str,
+    /// Where the form goes.
+    pub action: &'static str,
+    /// What the button says.
+    pub button: &'static str,
+    /// The code.
+    pub code: Field,
+}
+
+/// `/enrol`: the first authenticator.
+#[derive(Template)]
+#[template(path = "enrol.html")]
+pub struct EnrolPage {
+    /// Around the page.
+    pub frame: Frame,
+    /// What went wrong.
+    pub trouble: Trouble,
+    /// The factor to be confirmed.
+    pub factor: String,
+    /// The secret, in groups; empty when it was shown before.
+    pub secret: String,
+    /// The same as a link.
+    pub otpauth_uri: String,
+    /// The same as an SVG.
+    pub qr: String,
+    /// The code.
+    pub code: Field,
+}
+
+/// An account as its owner sees it.
+#[derive(Clone, Debug)]
+pub struct AccountView {
+    /// Its id.
+    pub id: String,
+    /// Its name.
+    pub name: String,
+    /// Its number, in groups.
+    pub number: String,
+    /// Its status when it is not simply open.
+    pub state: &'static str,
+    /// How the status is coloured.
+    pub tone: &'static str,
+    /// Its balance.
+    pub balance: Sum,
+    /// What may be spent.
+    pub available: Sum,
+}
+
+/// `/accounts`.
+#[derive(Template)]
+#[template(path = "accounts.html")]
+pub struct AccountsPage {
+    /// Around the page.
+    pub frame: Frame,
+    /// What went wrong.
+    pub trouble: Trouble,
+    /// "Good to see you, Amelia".
+    pub greeting: String,
+    /// A sentence below it.
+    pub summary: String,
+    /// The accounts.
+    pub accounts: Vec<AccountView>,
+    /// They may open one.
+    pub can_open: bool,
+    /// There is something to pay from.
+    pub can_transfer: bool,
+    /// They have no device that signs.
+    pub needs_key: bool,
+    /// The name of the account to open.
+    pub name: Field,
+    /// The currencies offered.
+    pub currencies: Vec<String>,
+}
+
+/// A line of an account.
+#[derive(Clone, Debug)]
+pub struct EntryView {
+    /// The posting's id.
+    pub transfer: String,
+    /// When.
+    pub time: Moment,
+    /// What for.
+    pub description: String,
+    /// How much.
+    pub amount: Sum,
+    /// Money went out.
+    pub is_debit: bool,
+    /// The balance afterwards.
+    pub balance_after: Sum,
+}
+
+/// `/accounts/{id}`.
+#[derive(Template)]
+#[template(path = "account.html")]
+pub struct AccountPage {
+    /// Around the page.
+    pub frame: Frame,
+    /// The account.
+    pub account: AccountView,
+    /// Its lines.
+    pub entries: Vec<EntryView>,
+    /// No cursor was given.
+    pub is_first_page: bool,
+    /// Where older lines begin; empty when there are none.
+    pub next_cursor: String,
+    /// It can be paid from.
+    pub can_transfer: bool,
+}
+
+/// What the signing module needs to know.
+#[derive(Clone, Debug, Default)]
+pub struct Signing {
+    /// The log's name: the audience of signatures.
+    pub audience: String,
+    /// Whose key.
+    pub user: String,
+    /// The server's time, in seconds.
+    pub time_s: i64,
+}
+
+/// `/transfers/new`.
+#[derive(Template)]
+#[template(path = "transfer_form.html")]
+pub struct TransferForm {
+    /// Around the page.
+    pub frame: Frame,
+    /// What went wrong.
+    pub trouble: Trouble,
+    /// For the signing module.
+    pub signing: Signing,
+    /// The accounts to pay from.
+    pub accounts: Vec<AccountView>,
+    /// The one chosen.
+    pub from: String,
+    /// Account number of the payee.
+    pub to: Field,
+    /// How much.
+    pub amount: Field,
+    /// What for.
+    pub description: Field,
+    /// The command that does the same.
+    pub command: &'static str,
+    /// The title of the review.
+    pub review_title: &'static str,
+    /// Its button.
+    pub review_button: &'static str,
+}
+
+/// `/cash`: a teller's deposit.
+#[derive(Template)]
+#[template(path = "cash.html")]
+pub struct CashPage {
+    /// Around the page.
+    pub frame: Frame,
+    /// What went wrong.
+    pub trouble: Trouble,
+    /// For the signing module.
+    pub signing: Signing,
+    /// The customer's account number.
+    pub account: Field,
+    /// How much.
+    pub amount: Field,
+    /// A note that both sides see.
+    pub reference: Field,
+    /// The currencies offered.
+    pub currencies: Vec<String>,
+    /// The one chosen.
+    pub currency: String,
+    /// The command that does the same.
+    pub command: &'static str,
+    /// The title of the review.
+    pub review_title: &'static str,
+    /// Its button.
+    pub review_button: &'static str,
+}
+
+/// A labelled fact.
+#[derive(Clone, Debug)]
+pub struct Fact {
+    /// What it is.
+    pub label: &'static str,
+    /// What it says.
+    pub text: String,
+    /// An id or the like.
+    pub is_code: bool,
+}
+
+/// One of the five checks of a posting.
+#[derive(Clone, Debug)]
+pub struct Check {
+    /// What is checked.
+    pub title: &'static str,
+    /// What that means, or what is wrong.
+    pub text: String,
+    /// It holds.
+    pub is_valid: bool,
+}
+
+/// `/transfers/{id}`.
+#[derive(Template)]
+#[template(path = "transfer.html")]
+pub struct TransferPage {
+    /// Around the page.
+    pub frame: Frame,
+    /// The posting's id.
+    pub id: String,
+    /// The title.
+    pub heading: &'static str,
+    /// Its status.
+    pub state: &'static str,
+    /// How the status is coloured.
+    pub tone: &'static str,
+    /// A sentence below the amount.
+    pub explanation: String,
+    /// How much.
+    pub amount: Sum,
+    /// What there is to know.
+    pub facts: Vec<Fact>,
+    /// The five checks.
+    pub checks: Vec<Check>,
+    /// Why there are none.
+    pub no_checks: &'static str,
+    /// A receipt can be had.
+    pub has_receipt: bool,
+    /// The reader's own account, to go back to.
+    pub account: String,
+    /// The bank's log key.
+    pub log_key: String,
+}
+
+/// A device as its owner sees it.
+#[derive(Clone, Debug)]
+pub struct DeviceView {
+    /// Its id.
+    pub id: String,
+    /// Its name.
+    pub name: String,
+    /// Its public key's `x`, by which a browser knows its own.
+    pub key: String,
+    /// "Ed25519" or "P-256".
+    pub algorithm: &'static str,
+    /// When it was registered.
+    pub since: Moment,
+    /// It may sign.
+    pub is_active: bool,
+}
+
+/// `/devices`.
+#[derive(Template)]
+#[template(path = "devices.html")]
+pub struct DevicesPage {
+    /// Around the page.
+    pub frame: Frame,
+    /// What went wrong.
+    pub trouble: Trouble,
+    /// The devices.
+    pub devices: Vec<DeviceView>,
+    /// A name for this one.
+    pub name: Field,
+    /// Whose keys.
+    pub user: String,
+}
+
+/// Something did not work.
+#[derive(Template)]
+#[template(path = "error.html")]
+pub struct ErrorPage {
+    /// Around the page.
+    pub frame: Frame,
+    /// In a few words.
+    pub heading: String,
+    /// Why, and what to do.
+    pub text: String,
+    /// Where to go on.
+    pub href: &'static str,
+    /// What that link says.
+    pub label: &'static str,
+    /// For a question about it.
+    pub request_id: String,
+}
