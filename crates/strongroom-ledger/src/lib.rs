@@ -6,8 +6,13 @@
 
 pub mod decide;
 pub mod id;
+pub mod leaf;
+pub mod merkle;
 pub mod money;
+pub mod note;
 pub mod number;
 pub mod order;
+pub mod receipt;
 pub mod refusal;
+pub mod tile;
 pub mod time;
