@@ -1,0 +1,19 @@
+//! Keys, sealed fields, blind indexes, signatures, tokens, password hashes and one-time codes.
+//!
+//! **Absence:** no other crate names a cryptographic primitive, and nothing here does I/O except
+//! reading and writing a root key's file.
+
+pub mod base64url;
+pub mod blind;
+pub mod digest;
+pub mod jws;
+pub mod mac;
+pub mod password;
+pub mod random;
+pub mod root;
+pub mod sealed;
+pub mod secret;
+pub mod sign;
+pub mod token;
+pub mod totp;
+pub mod wrap;
