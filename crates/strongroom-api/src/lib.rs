@@ -1,0 +1,442 @@
+//! The JSON types of the API, shared by server and client.
+//!
+//! Requests refuse unknown members. Ids and amounts are text; times are RFC 3339 UTC.
+//! **Absence:** no other crate knows the shape of a request or an answer.
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+macro_rules! bodies {
+    ($($(#[$doc:meta])* $name:ident { $($(#[$field_doc:meta])* $field:ident: $type:ty,)* })*) => {
+        $(
+            $(#[$doc])*
+            #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+            #[serde(deny_unknown_fields)]
+            pub struct $name { $($(#[$field_doc])* pub $field: $type,)* }
+        )*
+    };
+}
+
+bodies! {
+    /// An amount of money: a decimal text with at most the currency's digits.
+    Amount {
+        /// Like `12.50`; never a number.
+        amount: String,
+        /// ISO 4217 code.
+        currency: String,
+    }
+
+    /// `POST /v1/users`
+    NewUser {
+        /// Unique.
+        username: String,
+        /// At least 8 characters.
+        password: String,
+        /// Full name.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        full_name: Option<String>,
+        /// E-mail address; this or a phone number is needed.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        email: Option<String>,
+        /// Phone number with its country code.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        phone: Option<String>,
+        /// National id.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        national_id: Option<String>,
+        /// `YYYY-MM-DD`.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        date_of_birth: Option<String>,
+        /// Postal address.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        address: Option<String>,
+    }
+
+    /// `POST /v1/enrolments`
+    Enrolment {
+        /// The code of the invitation.
+        code: String,
+        /// Unique.
+        username: String,
+        /// At least 8 characters.
+        password: String,
+        /// Full name.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        full_name: Option<String>,
+        /// E-mail address.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        email: Option<String>,
+        /// Phone number.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        phone: Option<String>,
+        /// National id.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        national_id: Option<String>,
+        /// `YYYY-MM-DD`.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        date_of_birth: Option<String>,
+        /// Postal address.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        address: Option<String>,
+    }
+
+    /// The answer to both.
+    CreatedUser {
+        /// `usr_…`
+        id: String,
+        /// As given.
+        username: String,
+        /// `active`
+        status: String,
+    }
+
+    /// `GET /v1/me`
+    Me {
+        /// `usr_…`
+        id: String,
+        /// Username.
+        username: String,
+        /// `active`, `locked` or `closed`.
+        status: String,
+        /// Role names.
+        roles: Vec<String>,
+        /// When they signed up.
+        created_at: String,
+        /// Full name.
+        full_name: Option<String>,
+        /// E-mail address.
+        email: Option<String>,
+        /// Phone number.
+        phone: Option<String>,
+        /// National id.
+        national_id: Option<String>,
+        /// Date of birth.
+        date_of_birth: Option<String>,
+        /// Postal address.
+        address: Option<String>,
+    }
+
+    /// `POST /v1/sessions`
+    NewSession {
+        /// Username.
+        username: String,
+        /// Password.
+        password: String,
+    }
+
+    /// `POST /v1/sessions/verify`
+    VerifyFactor {
+        /// From the first step.
+        challenge: String,
+        /// `totp`
+        factor: String,
+        /// The code.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        code: Option<String>,
+    }
+
+    /// `POST /v1/sessions/refresh`
+    Refresh {
+        /// The newest one.
+        refresh_token: String,
+    }
+
+    /// A session, to a client that has just signed in or refreshed.
+    Session {
+        /// `authenticated`
+        status: String,
+        /// A JWT for `Authorization: Bearer`.
+        access_token: String,
+        /// `Bearer`
+        token_type: String,
+        /// Seconds that it lasts.
+        expires_in_s: i64,
+        /// Good for one refresh.
+        refresh_token: String,
+        /// `sess_…`
+        session_id: String,
+    }
+
+    /// A session in a list.
+    SessionItem {
+        /// `sess_…`
+        id: String,
+        /// When it began.
+        created_at: String,
+        /// When it was last seen.
+        last_used_at: String,
+        /// When it ends at the latest.
+        expires_at: String,
+        /// Whether it is the one that asks.
+        current: bool,
+    }
+
+    /// A new TOTP factor; the secret is shown once.
+    NewTotp {
+        /// `fct_…`
+        id: String,
+        /// Base32.
+        secret: String,
+        /// For a QR code.
+        otpauth_uri: String,
+    }
+
+    /// `POST /v1/me/factors/{id}/confirm`
+    ConfirmFactor {
+        /// The newest code.
+        code: String,
+    }
+
+    /// `POST /v1/me/devices`
+    NewDevice {
+        /// What its owner calls it.
+        name: String,
+        /// A JWK: OKP with Ed25519, or EC with P-256.
+        public_key: Value,
+    }
+
+    /// The answer to it.
+    CreatedDevice {
+        /// `dev_…`
+        id: String,
+        /// As given.
+        name: String,
+    }
+
+    /// A device in a list.
+    DeviceItem {
+        /// `dev_…`
+        id: String,
+        /// What its owner calls it.
+        name: String,
+        /// Its key.
+        public_key: Value,
+        /// When it was registered.
+        created_at: String,
+        /// When it was revoked.
+        revoked_at: Option<String>,
+        /// The log leaf of its registration.
+        log_index: u64,
+    }
+
+    /// `POST /v1/accounts`
+    NewAccount {
+        /// ISO 4217 code.
+        currency: String,
+        /// What its owner calls it.
+        name: String,
+    }
+
+    /// An account.
+    Account {
+        /// `acct_…`
+        id: String,
+        /// What its owner calls it.
+        name: String,
+        /// With check digits.
+        number: String,
+        /// `clabe` or `iban`.
+        number_scheme: String,
+        /// ISO 4217 code.
+        currency: String,
+        /// `open`, `frozen` or `closed`.
+        status: String,
+        /// What it holds.
+        balance: Amount,
+        /// What may be spent.
+        available: Amount,
+        /// When it was opened.
+        created_at: String,
+    }
+
+    /// One line of an account.
+    Entry {
+        /// Unique within the account.
+        id: String,
+        /// `xfer_…`
+        transfer: String,
+        /// The caller's own.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        order_id: Option<String>,
+        /// Debits negative.
+        amount: Amount,
+        /// After this line.
+        balance_after: Amount,
+        /// When it was posted.
+        time: String,
+        /// Private to the two parties.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        description: Option<String>,
+    }
+
+    /// `POST /v1/transfers`; signed.
+    TransferOrder {
+        /// 1 to 64 of `A-Z a-z 0-9 _ -`, unique per person.
+        order_id: String,
+        /// Account id or number.
+        from: String,
+        /// Account id or number.
+        to: String,
+        /// How much.
+        amount: Amount,
+        /// Private to the two parties.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        description: Option<String>,
+    }
+
+    /// `POST /v1/cash/deposits`; signed by the teller's device.
+    CashOrder {
+        /// As for a transfer.
+        order_id: String,
+        /// Account id or number.
+        account: String,
+        /// How much.
+        amount: Amount,
+        /// For the customer.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        reference: Option<String>,
+    }
+
+    /// A posting.
+    Transfer {
+        /// `xfer_…`
+        id: String,
+        /// The caller's own.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        order_id: Option<String>,
+        /// `posted`
+        status: String,
+        /// Its place in the log.
+        sequence: u64,
+        /// `transfer`, `deposit` …
+        kind: String,
+        /// Account id.
+        from: String,
+        /// Account id.
+        to: String,
+        /// How much.
+        amount: Amount,
+        /// When it was posted.
+        time: String,
+        /// Private to the two parties.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        description: Option<String>,
+    }
+
+    /// The five checks of a posting.
+    Checks {
+        /// The row carries the bank's MAC.
+        mac: bool,
+        /// The order's signature holds.
+        signature: bool,
+        /// The posting is in the log.
+        inclusion: bool,
+        /// Its block links to the one before.
+        chain: bool,
+        /// Both balances follow.
+        balances: bool,
+    }
+
+    /// `GET /v1/transfers/{id}/verification`
+    Verification {
+        /// All five hold.
+        is_valid: bool,
+        /// Each by itself.
+        checks: Checks,
+        /// Why those that fail do.
+        failures: Vec<String>,
+    }
+
+    /// A block of the log.
+    Block {
+        /// Counts from 0.
+        height: u64,
+        /// The log's size after it.
+        size: u64,
+        /// When it was decided.
+        time: String,
+        /// The previous block's hash, in hexadecimal.
+        previous: String,
+        /// Its own.
+        hash: String,
+        /// The signed checkpoint.
+        checkpoint: String,
+    }
+
+    /// `GET /.well-known/strongroom`
+    WellKnown {
+        /// The bank's name.
+        bank: String,
+        /// The log's name: the audience of signed orders.
+        origin: String,
+        /// ISO 4217 codes.
+        currencies: Vec<String>,
+        /// The log's key, as a C2SP verifier key.
+        log_key: String,
+        /// The certificate authority to pin, in PEM.
+        ca: String,
+    }
+
+    /// One field of a form that needs attention.
+    FieldProblem {
+        /// The field.
+        field: String,
+        /// Stable code.
+        code: String,
+        /// For the person.
+        detail: String,
+    }
+}
+
+/// A page of a list.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct List<T> {
+    /// The items.
+    pub items: Vec<T>,
+    /// Where the list goes on.
+    pub next_cursor: Option<String>,
+}
+
+/// The answer to a right password.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "status", rename_all = "snake_case")]
+pub enum SignInStep {
+    /// A factor is asked for.
+    FactorRequired {
+        /// To be given back with the code.
+        challenge: String,
+        /// Kinds that will do.
+        factors: Vec<String>,
+    },
+    /// The person has no factor yet.
+    EnrolmentRequired {
+        /// A bearer token that can only enrol a factor.
+        enrolment_token: String,
+    },
+}
+
+/// An error (RFC 9457).
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Problem {
+    /// Always `about:blank`: the code says more.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// The status in words.
+    pub title: String,
+    /// The HTTP status.
+    pub status: u16,
+    /// Stable, for programs.
+    pub code: String,
+    /// For people: what happened, and what to do.
+    pub detail: String,
+    /// The fields of a form that need attention.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub errors: Vec<FieldProblem>,
+}
+
+impl Problem {
+    /// A problem of this status and code.
+    pub fn new(status: u16, title: &str, code: &str, detail: &str, errors: Vec<FieldProblem>) -> Self {
+        Problem { kind: "about:blank".into(), title: title.into(), status, code: code.into(), detail: detail.into(), errors }
+    }
+}
