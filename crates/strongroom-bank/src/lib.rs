@@ -26,6 +26,7 @@ mod error;
 pub mod factor;
 pub mod fault;
 mod head;
+mod hex;
 pub mod home;
 pub mod init;
 mod keyring;
@@ -76,6 +77,7 @@ pub struct Bank {
     known_numbers: Known<Id>,
     known_owners: Known<Option<Id>>,
     known_tokens: sessions::KnownTokens,
+    stopped: Option<String>,
     _lock: std::fs::File,
 }
 
@@ -118,7 +120,10 @@ impl Database {
 
     /// `sqlite` or `mariadb`.
     pub fn kind(&self) -> &'static str {
-        self.url.kind()
+        match self.url {
+            Url::Sqlite(_) => "sqlite",
+            Url::MariaDb(_) => "mariadb",
+        }
     }
 }
 
@@ -155,6 +160,7 @@ impl Bank {
         let (log, note) = resume(connection.as_mut())?;
         let head = Head::open(home.dir())?;
         let stopped = init::check_head(&head, &log_key, connection.as_mut(), &log, &note)?;
+        let stopped_why = stopped.clone();
         let cash = accounts::of_bank(connection.as_mut())?.first().map(|row| AccountId(row.id));
         let cash = cash.ok_or_else(|| Error::Internal("the bank has no cash account; run `strongroom init`".into()))?;
         let last_us = log::last_block(connection.as_mut())?.map_or(0, |block| block.time_us);
@@ -199,6 +205,7 @@ impl Bank {
             known_numbers: Known::default(),
             known_owners: Known::default(),
             known_tokens: sessions::KnownTokens::default(),
+            stopped: stopped_why,
             _lock: lock,
         }))
     }
@@ -231,6 +238,11 @@ impl Bank {
     /// The currency of its accounts.
     pub fn currency(&self) -> Currency {
         self.currency
+    }
+
+    /// Why the bank may not write, if it may not.
+    pub fn read_only(&self) -> Option<&str> {
+        self.stopped.as_deref()
     }
 
     /// What the writer has done.

@@ -3,7 +3,8 @@
 use strongroom_ledger::merkle::{self, TILE_WIDTH};
 use strongroom_ledger::tile::{self, TilePath};
 use strongroom_sql::Connection;
-use strongroom_store::log::{self, BlockRow};
+use strongroom_store::log;
+pub use strongroom_store::log::BlockRow;
 
 use crate::{Bank, Error, Result};
 

@@ -87,6 +87,12 @@ impl Bank {
         self.change(move |tx| add(tx, &person, None)).await
     }
 
+    /// Adds a person of the demo, under any role.
+    pub(crate) async fn sign_up_as(&self, form: SignUp, role: &str) -> Result<PersonId> {
+        let person = self.new_person(form, role).await?;
+        self.change(move |tx| add(tx, &person, None)).await
+    }
+
     /// Accepts an invitation: the code gives the role.
     pub async fn enrol(&self, code: &str, form: SignUp) -> Result<PersonId> {
         let errors = check(&form);

@@ -83,7 +83,7 @@ fn stream<R>(run: impl FnOnce(&mut dyn FnMut(R) -> strongroom_sql::Result<()>) -
     let outcome = run(&mut |row| {
         each(row).map_err(|e| {
             failed = Some(e);
-            strongroom_sql::Error::other("stopped at the first break".into())
+            strongroom_sql::Error::other("stopped at the first break")
         })
     });
     match failed {

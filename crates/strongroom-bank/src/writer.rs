@@ -67,7 +67,8 @@ where
 
     fn answer(self: Box<Self>, failed: Option<Error>) {
         let lost = || Err(Error::Internal("the change was not carried out".into()));
-        let _ = self.reply.send(failed.map_or_else(|| self.outcome.unwrap_or_else(lost), Err));
+        let Change { outcome, reply, .. } = *self;
+        let _ = reply.send(failed.map_or_else(|| outcome.unwrap_or_else(lost), Err));
     }
 }
 
@@ -118,7 +119,7 @@ impl Writer {
         while let Some(mut batch) = queue.take() {
             self.settle(&mut batch);
             if self.counters.wal_is_large.swap(false, Ordering::Relaxed)
-                && let Err(e) = self.connection.checkpoint()
+                && let Err(e) = self.connection.checkpoint_truncate()
             {
                 tracing::warn!(error = %e, "the write-ahead log could not be reset");
             }
@@ -138,14 +139,14 @@ impl Writer {
         loop {
             match self.commit(batch) {
                 Ok(placed) => return self.answer(batch, placed),
-                Err(e) if is_passing(e.kind()) && attempt < ATTEMPTS_MAX => {
+                Err(e) if is_passing(e.kind) && attempt < ATTEMPTS_MAX => {
                     attempt += 1;
                     self.counters.retries.fetch_add(1, Ordering::Relaxed);
                     tracing::warn!(error = %e, attempt, "a batch was rolled back and is seen again");
                     std::thread::sleep(Duration::from_millis(1 << attempt));
-                    self.renew(e.kind());
+                    self.renew(e.kind);
                 }
-                Err(e) if batch.len() > 1 && !is_passing(e.kind()) && self.stopped.is_none() => {
+                Err(e) if batch.len() > 1 && !is_passing(e.kind) && self.stopped.is_none() => {
                     let mut later = batch.split_off(batch.len() / 2);
                     self.settle(batch);
                     return self.settle(&mut later);
@@ -157,7 +158,7 @@ impl Writer {
                             let why = why.clone();
                             refuse(batch, || Error::ReadOnly(why.clone()))
                         }
-                        None if is_passing(e.kind()) => refuse(batch, || Error::Busy),
+                        None if is_passing(e.kind) => refuse(batch, || Error::Busy),
                         None => refuse(batch, || Error::Internal(format!("the database refused the change: {e}"))),
                     };
                 }
@@ -194,7 +195,7 @@ impl Writer {
     fn apply(&mut self, batch: &mut [Task], now_us: i64, id: &[u8; 16]) -> strongroom_sql::Result<(Vec<Result<Placed>>, Option<(LogState, String)>)> {
         if !meta::stamp_batch(self.connection.as_mut(), self.epoch, id)? {
             self.stopped = Some("Another server has taken this bank's writer role; stop one of the two and start again.".into());
-            return Err(strongroom_sql::Error::other("the writer's lease was lost".into()));
+            return Err(strongroom_sql::Error::other("the writer's lease was lost"));
         }
         let mut tx = Tx::new(self.connection.as_mut(), &self.keys, now_us, &self.log);
         let mut orders = Vec::with_capacity(batch.len());
@@ -211,7 +212,7 @@ impl Writer {
 
     /// A COMMIT whose reply was lost happened if its batch id can be read back.
     fn recover_commit(&mut self, error: strongroom_sql::Error, id: &[u8; 16]) -> strongroom_sql::Result<()> {
-        if !matches!(error.kind(), Kind::ConnectionLost | Kind::CommitUnknown) {
+        if !matches!(error.kind, Kind::ConnectionLost | Kind::CommitUnknown) {
             let _ = self.connection.rollback();
             return Err(error);
         }
