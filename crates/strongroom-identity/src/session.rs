@@ -9,7 +9,7 @@ pub const TRIES_MAX: i64 = 5;
 /// A session ends at the latest after this.
 pub const ABSOLUTE_S: i64 = 12 * 3600;
 /// A customer's session ends after so long without use, a member of staff's after the second.
-const IDLE_S: [i64; 2] = [5 * 60, 15 * 60];
+pub const IDLE_S: [i64; 2] = [5 * 60, 15 * 60];
 /// A refresh token that was just replaced answers the same successor for so long: a lost reply.
 const REPEAT_S: i64 = 10;
 
