@@ -146,6 +146,23 @@ impl Opened {
     }
 }
 
+impl Opened {
+    /// The log's size and its newest signed checkpoint.
+    pub fn newest(&self) -> Result<(i64, String)> {
+        let mut connection = self.database.connect(Role::Reader)?;
+        let block = log::last_block(connection.as_mut())?;
+        let block = block.ok_or_else(|| Error::Integrity("the log has no block".into()))?;
+        Ok((block.size, block.note))
+    }
+
+    /// Why the bank would not write: its database is behind the checkpoint kept outside it.
+    pub fn behind_head(&self, home: &Home) -> Result<Option<String>> {
+        let mut connection = self.database.connect(Role::Reader)?;
+        let (log, note) = resume(connection.as_mut())?;
+        init::check_head(&Head::open(home.dir())?, &self.log_key, connection.as_mut(), &log, &note)
+    }
+}
+
 impl Bank {
     /// Opens a bank and starts its writer.
     pub fn open(home: &Home) -> Result<Arc<Self>> {

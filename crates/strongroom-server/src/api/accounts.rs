@@ -1,0 +1,68 @@
+//! Accounts: opening, listing, showing, and their entries.
+
+use std::sync::Arc;
+
+use axum::extract::{Path, Query, State};
+use axum::http::StatusCode;
+use strongroom_api::{Account, Entry, List, NewAccount};
+use strongroom_bank::account::AccountDetails;
+
+use super::{Page, amount, id, json, page};
+use crate::App;
+use crate::extract::{Json, SignedIn};
+use crate::problem::Answer;
+
+/// `POST /v1/accounts`
+pub async fn open(State(app): State<Arc<App>>, SignedIn(caller): SignedIn, Json(body): Json<NewAccount>) -> Answer {
+    let account = app.bank.open_account(&caller, &body.currency, &body.name).await?;
+    Ok(json(StatusCode::CREATED, &account_body(account)))
+}
+
+/// `GET /v1/accounts`
+pub async fn list(State(app): State<Arc<App>>, SignedIn(caller): SignedIn, Query(wanted): Query<Page>) -> Answer {
+    let limit = wanted.limit()?;
+    let accounts = app.bank.accounts(&caller, wanted.cursor()?, limit + 1).await?;
+    let (items, next_cursor) = page(accounts, limit, |a| a.id.to_string());
+    let items = items.into_iter().map(account_body).collect();
+    Ok(json(StatusCode::OK, &List { items, next_cursor }))
+}
+
+/// `GET /v1/accounts/{id}`
+pub async fn show(State(app): State<Arc<App>>, SignedIn(caller): SignedIn, Path(account): Path<String>) -> Answer {
+    Ok(json(StatusCode::OK, &account_body(app.bank.account(&caller, id(&account)?).await?)))
+}
+
+/// `GET /v1/accounts/{id}/entries`
+pub async fn entries(State(app): State<Arc<App>>, SignedIn(caller): SignedIn, Path(account): Path<String>, Query(wanted): Query<Page>) -> Answer {
+    let limit = wanted.limit()?;
+    let entries = app.bank.entries(&caller, id(&account)?, wanted.cursor()?, limit + 1).await?;
+    let (items, next_cursor) = page(entries, limit, |e| e.sequence.to_string());
+    let currency = app.bank.currency();
+    let items = items
+        .into_iter()
+        .map(|e| Entry {
+            id: e.sequence.to_string(),
+            transfer: e.transfer.to_string(),
+            order_id: e.order_id,
+            amount: amount(e.amount, currency),
+            balance_after: amount(e.balance_after, currency),
+            time: super::time(e.time_us),
+            description: e.description,
+        })
+        .collect();
+    Ok(json(StatusCode::OK, &List { items, next_cursor }))
+}
+
+fn account_body(account: AccountDetails) -> Account {
+    Account {
+        id: account.id.to_string(),
+        name: account.name,
+        number: account.number,
+        number_scheme: account.number_scheme.to_owned(),
+        currency: account.currency.to_string(),
+        status: account.status.to_owned(),
+        balance: amount(account.balance, account.currency),
+        available: amount(account.available, account.currency),
+        created_at: super::time(account.created_us),
+    }
+}

@@ -1,0 +1,52 @@
+//! Signing up, accepting an invitation, one's own data.
+
+use std::sync::Arc;
+
+use axum::extract::State;
+use axum::http::StatusCode;
+use strongroom_api::{CreatedUser, Enrolment, Me, NewUser};
+use strongroom_bank::people::{Profile, SignUp};
+
+use super::json;
+use crate::App;
+use crate::extract::{Json, SignedIn};
+use crate::problem::Answer;
+
+/// `POST /v1/users`
+pub async fn sign_up(State(app): State<Arc<App>>, Json(user): Json<NewUser>) -> Answer {
+    let username = user.username.clone();
+    let id = app.bank.sign_up(form(user)).await?;
+    Ok(json(StatusCode::CREATED, &CreatedUser { id: id.to_string(), username, status: "active".into() }))
+}
+
+/// `POST /v1/enrolments`
+pub async fn enrol(State(app): State<Arc<App>>, Json(enrolment): Json<Enrolment>) -> Answer {
+    let Enrolment { code, username, password, full_name, email, phone, national_id, date_of_birth, address } = enrolment;
+    let form = SignUp { username: username.clone(), password, full_name, email, phone, national_id, date_of_birth, address };
+    let id = app.bank.enrol(&code, form).await?;
+    Ok(json(StatusCode::CREATED, &CreatedUser { id: id.to_string(), username, status: "active".into() }))
+}
+
+/// `GET /v1/me`
+pub async fn me(State(app): State<Arc<App>>, SignedIn(caller): SignedIn) -> Answer {
+    let Profile { id, status, roles, created_us, username, full_name, email, phone, national_id, date_of_birth, address } = app.bank.me(&caller).await?;
+    let me = Me {
+        id: id.map(|id| id.to_string()).unwrap_or_default(),
+        username,
+        status: status.to_owned(),
+        roles,
+        created_at: super::time(created_us),
+        full_name,
+        email,
+        phone,
+        national_id,
+        date_of_birth,
+        address,
+    };
+    Ok(json(StatusCode::OK, &me))
+}
+
+fn form(user: NewUser) -> SignUp {
+    let NewUser { username, password, full_name, email, phone, national_id, date_of_birth, address } = user;
+    SignUp { username, password, full_name, email, phone, national_id, date_of_birth, address }
+}

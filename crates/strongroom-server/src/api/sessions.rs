@@ -1,0 +1,74 @@
+//! Signing in, in two steps; refreshing; listing and ending sessions.
+
+use std::sync::Arc;
+
+use axum::extract::{Path, State};
+use axum::http::StatusCode;
+use axum::response::IntoResponse;
+use strongroom_api::{List, NewSession, Refresh, Session, SessionItem, SignInStep, VerifyFactor};
+use strongroom_bank::Error;
+use strongroom_bank::sessions::{FirstStep, SignedIn as Tokens};
+
+use super::{id, json};
+use crate::App;
+use crate::extract::{Json, SignedIn};
+use crate::problem::Answer;
+
+/// `POST /v1/sessions`
+pub async fn sign_in(State(app): State<Arc<App>>, Json(body): Json<NewSession>) -> Answer {
+    let step = match app.bank.sign_in(&body.username, &body.password).await? {
+        FirstStep::Challenge { token, factors } => {
+            let factors = factors.into_iter().map(str::to_owned).collect();
+            SignInStep::FactorRequired { challenge: token, factors }
+        }
+        FirstStep::Enrolment { token } => SignInStep::EnrolmentRequired { enrolment_token: token },
+    };
+    Ok(json(StatusCode::CREATED, &step))
+}
+
+/// `POST /v1/sessions/verify`
+pub async fn verify(State(app): State<Arc<App>>, Json(body): Json<VerifyFactor>) -> Answer {
+    let code = body.code.ok_or_else(|| Error::field("code", "required", "Give the code of your factor."))?;
+    let tokens = app.bank.verify_factor(&body.challenge, &body.factor, &code, false).await?;
+    Ok(json(StatusCode::CREATED, &session(tokens)))
+}
+
+/// `POST /v1/sessions/refresh`
+pub async fn refresh(State(app): State<Arc<App>>, Json(body): Json<Refresh>) -> Answer {
+    let tokens = app.bank.refresh(&body.refresh_token).await?;
+    Ok(json(StatusCode::CREATED, &session(tokens)))
+}
+
+/// `GET /v1/sessions`
+pub async fn list(State(app): State<Arc<App>>, SignedIn(caller): SignedIn) -> Answer {
+    let sessions = app.bank.sessions(&caller).await?;
+    let items = sessions
+        .into_iter()
+        .map(|s| SessionItem {
+            id: s.id.to_string(),
+            created_at: super::time(s.created_us),
+            last_used_at: super::time(s.seen_us),
+            expires_at: super::time(s.expires_us),
+            current: s.current,
+        })
+        .collect();
+    Ok(json(StatusCode::OK, &List { items, next_cursor: None }))
+}
+
+/// `DELETE /v1/sessions/{id}`
+pub async fn end(State(app): State<Arc<App>>, SignedIn(caller): SignedIn, Path(session): Path<String>) -> Answer {
+    app.bank.end_session(&caller, id(&session)?).await?;
+    Ok(StatusCode::NO_CONTENT.into_response())
+}
+
+/// A session as clients get it.
+pub(super) fn session(tokens: Tokens) -> Session {
+    Session {
+        status: "authenticated".into(),
+        access_token: tokens.access_token,
+        token_type: "Bearer".into(),
+        expires_in_s: tokens.expires_in_s,
+        refresh_token: tokens.secret,
+        session_id: tokens.session.to_string(),
+    }
+}

@@ -1,0 +1,114 @@
+//! What handlers take from a request: the caller behind a token, a strict JSON body, a signed body.
+
+use std::sync::Arc;
+
+use axum::body::Bytes;
+use axum::extract::{FromRequest, FromRequestParts, Request};
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use http_body_util::{BodyExt, LengthLimitError, Limited};
+use serde::de::DeserializeOwned;
+use strongroom_bank::factor::Enrolling;
+use strongroom_bank::{Caller, Error};
+
+use crate::App;
+use crate::problem::{Failure, problem};
+
+/// Bodies beyond this are refused with 413.
+pub const BODY_BYTES_MAX: usize = 64 * 1024;
+
+/// Someone with a valid access token.
+pub struct SignedIn(pub Caller);
+
+impl FromRequestParts<Arc<App>> for SignedIn {
+    type Rejection = Failure;
+
+    async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, Failure> {
+        let token = bearer(&parts.headers).ok_or(Error::Unauthenticated)?;
+        Ok(SignedIn(app.bank.authenticate(token)?))
+    }
+}
+
+/// Someone who may enrol a factor: signed in, or with an enrolment token.
+pub struct MayEnrol(pub Enrolling);
+
+impl FromRequestParts<Arc<App>> for MayEnrol {
+    type Rejection = Failure;
+
+    async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, Failure> {
+        let token = bearer(&parts.headers).ok_or(Error::Unauthenticated)?;
+        Ok(MayEnrol(match token.starts_with("enr_") {
+            true => Enrolling::First(token.to_owned()),
+            false => Enrolling::SignedIn(app.bank.authenticate(token)?),
+        }))
+    }
+}
+
+fn bearer(headers: &HeaderMap) -> Option<&str> {
+    let value = headers.get(header::AUTHORIZATION)?.to_str().ok()?;
+    let (scheme, token) = value.split_once(' ')?;
+    scheme.eq_ignore_ascii_case("bearer").then_some(token.trim())
+}
+
+/// A JSON body: unknown and duplicate keys are refused.
+pub struct Json<T>(pub T);
+
+impl<T: DeserializeOwned> FromRequest<Arc<App>> for Json<T> {
+    type Rejection = Response;
+
+    async fn from_request(request: Request, _: &Arc<App>) -> Result<Self, Response> {
+        let body = json_body(request).await?;
+        serde_json::from_slice(&body).map(Json).map_err(|e| Failure(Error::Malformed(explain(&e))).into_response())
+    }
+}
+
+/// serde's words, without the values of the body.
+fn explain(error: &serde_json::Error) -> String {
+    let place = format!("line {}, column {}", error.line(), error.column());
+    match error.classify() {
+        serde_json::error::Category::Data => {
+            let text = error.to_string();
+            let shape = ["unknown field", "duplicate field", "missing field"].iter().find(|s| text.starts_with(**s));
+            match (shape, text.split('`').nth(1)) {
+                (Some(shape), Some(name)) => format!("The body has a problem: {shape} `{}` ({place}).", name.chars().take(40).collect::<String>()),
+                _ => format!("A value in the body has the wrong type ({place})."),
+            }
+        }
+        _ => format!("The body is not JSON ({place})."),
+    }
+}
+
+/// The exact bytes of a signed order, and its signature.
+pub struct Signed {
+    /// What was signed.
+    pub body: Bytes,
+    /// `x-jws-signature`.
+    pub signature: Option<String>,
+}
+
+impl FromRequest<Arc<App>> for Signed {
+    type Rejection = Response;
+
+    async fn from_request(request: Request, _: &Arc<App>) -> Result<Self, Response> {
+        let signature = request.headers().get("x-jws-signature").and_then(|v| v.to_str().ok()).map(str::to_owned);
+        Ok(Signed { body: json_body(request).await?, signature })
+    }
+}
+
+async fn json_body(request: Request) -> Result<Bytes, Response> {
+    let content_type = request.headers().get(header::CONTENT_TYPE).and_then(|v| v.to_str().ok()).unwrap_or_default();
+    let essence = content_type.split(';').next().unwrap_or_default().trim();
+    if !essence.eq_ignore_ascii_case("application/json") {
+        let detail = "Send the body as application/json.";
+        return Err(problem(StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type", detail, Vec::new()));
+    }
+    match Limited::new(request.into_body(), BODY_BYTES_MAX).collect().await {
+        Ok(body) => Ok(body.to_bytes()),
+        Err(e) if e.is::<LengthLimitError>() => {
+            let detail = format!("The body is larger than {BODY_BYTES_MAX} bytes.");
+            Err(problem(StatusCode::PAYLOAD_TOO_LARGE, "body_too_large", &detail, Vec::new()))
+        }
+        Err(_) => Err(Failure(Error::Malformed("The body could not be read to its end.".into())).into_response()),
+    }
+}

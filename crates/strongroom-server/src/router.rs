@@ -1,0 +1,78 @@
+//! Every public route, in one place.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::Request;
+use axum::http::{HeaderValue, StatusCode};
+use axum::middleware::{self, Next};
+use axum::response::Response;
+use axum::routing::{MethodRouter, delete, get, post};
+
+use crate::problem::problem;
+use crate::{App, api, web};
+
+/// A route of the API: its path, its methods, and what serves it.
+type Route = (&'static str, &'static [&'static str], fn() -> MethodRouter<Arc<App>>);
+
+/// The API's routes. Tests walk this table, so a route cannot be added without an entry in them.
+pub const PUBLIC_ROUTES: &[Route] = &[
+    ("/healthz", &["GET", "POST"], || get(api::status::healthz).post(api::status::healthz)),
+    ("/readyz", &["GET"], || get(api::status::readyz)),
+    ("/.well-known/strongroom", &["GET"], || get(api::status::well_known)),
+    ("/.well-known/jwks.json", &["GET"], || get(api::status::jwks)),
+    ("/v1/users", &["POST"], || post(api::people::sign_up)),
+    ("/v1/enrolments", &["POST"], || post(api::people::enrol)),
+    ("/v1/me", &["GET"], || get(api::people::me)),
+    ("/v1/me/factors/totp", &["POST"], || post(api::factors::begin_totp)),
+    ("/v1/me/factors/{id}/confirm", &["POST"], || post(api::factors::confirm)),
+    ("/v1/me/devices", &["GET", "POST"], || get(api::devices::list).post(api::devices::add)),
+    ("/v1/me/devices/{id}", &["DELETE"], || delete(api::devices::revoke)),
+    ("/v1/sessions", &["GET", "POST"], || get(api::sessions::list).post(api::sessions::sign_in)),
+    ("/v1/sessions/verify", &["POST"], || post(api::sessions::verify)),
+    ("/v1/sessions/refresh", &["POST"], || post(api::sessions::refresh)),
+    ("/v1/sessions/{id}", &["DELETE"], || delete(api::sessions::end)),
+    ("/v1/accounts", &["GET", "POST"], || get(api::accounts::list).post(api::accounts::open)),
+    ("/v1/accounts/{id}", &["GET"], || get(api::accounts::show)),
+    ("/v1/accounts/{id}/entries", &["GET"], || get(api::accounts::entries)),
+    ("/v1/transfers", &["POST"], || post(api::transfers::place)),
+    ("/v1/transfers/{id}", &["GET"], || get(api::transfers::show)),
+    ("/v1/transfers/{id}/receipt", &["GET"], || get(api::transfers::receipt)),
+    ("/v1/transfers/{id}/verification", &["GET"], || get(api::transfers::verification)),
+    ("/v1/cash/deposits", &["POST"], || post(api::transfers::deposit)),
+    ("/v1/ledger/blocks", &["GET"], || get(api::log::blocks)),
+    ("/v1/ledger/blocks/{height}", &["GET"], || get(api::log::block)),
+    ("/log/checkpoint", &["GET"], || get(api::log::checkpoint)),
+    ("/log/tile/{*path}", &["GET"], || get(api::log::tile)),
+];
+
+/// The API and the web pages.
+pub fn router(app: Arc<App>) -> Router {
+    let mut router = Router::new();
+    for (path, _, handler) in PUBLIC_ROUTES {
+        router = router.route(path, handler());
+    }
+    router
+        .merge(web::routes())
+        .fallback(async || problem(StatusCode::NOT_FOUND, "not_found", "There is nothing here that you may see.", Vec::new()))
+        .method_not_allowed_fallback(async || problem(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", "This path does not take that method.", Vec::new()))
+        .layer(middleware::from_fn(stamp))
+        .with_state(app)
+}
+
+/// Every answer has an id that the log knows, and says that browsers shall come back by HTTPS only.
+async fn stamp(request: Request, next: Next) -> Response {
+    let id: String = strongroom_crypto::random::bytes::<8>().iter().map(|b| format!("{b:02x}")).collect();
+    let method = request.method().clone();
+    let path = request.extensions().get::<axum::extract::MatchedPath>().map(|p| p.as_str().to_owned());
+    let mut response = next.run(request).await;
+    tracing::debug!(request_id = id, %method, path = path.unwrap_or_default(), status = response.status().as_u16(), "answered");
+    let headers = response.headers_mut();
+    if let Ok(value) = HeaderValue::from_str(&id) {
+        headers.insert("x-request-id", value);
+    }
+    headers.insert("strict-transport-security", HeaderValue::from_static("max-age=63072000"));
+    headers.insert("x-content-type-options", HeaderValue::from_static("nosniff"));
+    headers.entry("cache-control").or_insert(HeaderValue::from_static("no-store"));
+    response
+}

@@ -1,0 +1,107 @@
+//! The program: one file per group of verbs. Data goes to standard output, words to standard error.
+
+mod failure;
+mod init;
+mod ledger;
+mod serve;
+mod status;
+mod tls;
+
+use std::io::Write;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand};
+use failure::Outcome;
+use strongroom_bank::Home;
+
+/// A secure system of record for money and personal data.
+#[derive(Parser)]
+#[command(name = "strongroom", version, propagate_version = true, arg_required_else_help = true)]
+struct Program {
+    #[command(flatten)]
+    global: Global,
+    #[command(subcommand)]
+    command: Command,
+}
+
+/// What every verb takes.
+#[derive(Args, Clone, Debug)]
+pub struct Global {
+    /// The bank's home (default: the platform's data directory)
+    #[arg(long, global = true, env = "STRONGROOM_HOME", value_name = "DIR")]
+    home: Option<PathBuf>,
+    /// Answer data as JSON
+    #[arg(long, global = true)]
+    json: bool,
+    /// Never ask
+    #[arg(long, global = true)]
+    no_input: bool,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Make a bank in an empty home
+    Init(init::Args),
+    /// Run the bank
+    Serve(serve::Args),
+    /// What the home holds and whether it is in order
+    Status,
+    /// Look for what could go wrong, and say the cure
+    Doctor,
+    /// Check and read the ledger
+    #[command(subcommand)]
+    Ledger(ledger::Verb),
+    /// The server's certificate
+    #[command(subcommand)]
+    Tls(tls::Verb),
+}
+
+impl Global {
+    /// The home that was named, or the default one.
+    fn home(&self) -> Home {
+        Home::at(self.home.clone().unwrap_or_else(Home::default_dir))
+    }
+
+    /// Prints data: as JSON, or as the words that a person reads.
+    fn print(&self, data: &serde_json::Value, words: impl FnOnce() -> String) {
+        let text = if self.json { data.to_string() } else { words() };
+        let mut out = std::io::stdout().lock();
+        let _ = writeln!(out, "{}", text.trim_end()).and_then(|()| out.flush());
+    }
+}
+
+fn main() -> ExitCode {
+    let program = Program::parse();
+    harden();
+    log_to_stderr();
+    match run(program) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => failure.report(),
+    }
+}
+
+fn run(program: Program) -> Outcome {
+    let Program { global, command } = program;
+    match command {
+        Command::Init(args) => init::run(&global, args),
+        Command::Serve(args) => serve::run(&global, args),
+        Command::Status => status::run(&global),
+        Command::Doctor => status::doctor(&global),
+        Command::Ledger(verb) => ledger::run(&global, verb),
+        Command::Tls(verb) => tls::run(&global, verb),
+    }
+}
+
+/// No core dumps: they would hold keys.
+fn harden() {
+    use rustix::process::{Resource, Rlimit, setrlimit};
+    let _ = setrlimit(Resource::Core, Rlimit { current: Some(0), maximum: Some(0) });
+}
+
+fn log_to_stderr() {
+    use tracing_subscriber::EnvFilter;
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("warn,strongroom=info"));
+    let is_plain = std::env::var_os("NO_COLOR").is_some() || !std::io::IsTerminal::is_terminal(&std::io::stderr());
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(!is_plain).with_target(true).init();
+}
