@@ -20,7 +20,7 @@ struct Running {
 
 async fn start(limits: Limits) -> Running {
     let dir = tempfile::tempdir().expect("a temporary folder");
-    let now_us = jiff::Timestamp::now().as_microsecond();
+    let now_us = strongroom_bank::clock::now_us();
     tls::issue(dir.path(), &[], now_us).expect("issued");
     let files = tls::Files::in_dir(dir.path());
     let resolver = tls::Resolver::open(&files.server, &files.server_key).expect("loads");

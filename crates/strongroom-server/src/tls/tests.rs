@@ -86,7 +86,7 @@ fn a_broken_pair_keeps_the_old_certificate_and_a_good_one_is_taken() {
 #[tokio::test]
 async fn a_client_that_trusts_the_authority_connects() {
     let dir = dir();
-    let now_us = jiff::Timestamp::now().as_microsecond();
+    let now_us = strongroom_bank::clock::now_us();
     issue(dir.path(), &[], now_us).expect("issued");
     let files = Files::in_dir(dir.path());
     let resolver = Resolver::open(&files.server, &files.server_key).expect("loads");

@@ -66,11 +66,6 @@ impl Field {
         Self { length_max, ..self }
     }
 
-    /// A class of the style sheet.
-    pub fn class(self, class: &'static str) -> Self {
-        Self { class, ..self }
-    }
-
     /// What it holds.
     pub fn value(self, value: &str) -> Self {
         Self { value: value.to_owned(), ..self }

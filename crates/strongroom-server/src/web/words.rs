@@ -128,6 +128,6 @@ mod tests {
     fn times_are_read_in_utc() {
         let moment = Moment::new(1_795_213_145_000_000);
         assert_eq!(moment.day, "20 Nov 2026");
-        assert_eq!(moment.full, "20 November 2026 at 21:39:05 UTC");
+        assert_eq!(moment.full, "20 November 2026 at 22:19:05 UTC");
     }
 }
