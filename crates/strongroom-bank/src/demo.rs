@@ -52,7 +52,7 @@ pub async fn people(bank: &Bank, home: &Home) -> Result<Vec<DemoPerson>> {
     let people = seed(bank).await?;
     let text = serde_json::to_string_pretty(&people).map_err(|e| Error::Internal(e.to_string()))?;
     write_private(&path, text.as_bytes())?;
-    std::fs::create_dir_all(home.path("outbox")).map_err(|e| Error::Internal(format!("cannot make the outbox: {e}")))?;
+    Home::at(home.path("outbox")).create()?;
     Ok(people)
 }
 

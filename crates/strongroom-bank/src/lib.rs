@@ -203,6 +203,7 @@ impl Bank {
             .name("writer".into())
             .spawn(move || writer.run(&tasks))
             .map_err(|e| Error::Internal(format!("cannot start the writer: {e}")))?;
+        tend_wal(database.clone(), Arc::downgrade(&counters));
         let cores = std::thread::available_parallelism().map_or(2, usize::from);
         Ok(Arc::new(Bank {
             currency: config.bank.currency.parse().map_err(|_| Error::Internal("[bank] currency is not an ISO 4217 code".into()))?,
@@ -325,6 +326,36 @@ impl Readers {
             idle.push(connection);
         }
         answer
+    }
+}
+
+/// How often the write-ahead log is copied into the database, and from how many pages of 4 KiB on
+/// the writer cuts it.
+const WAL_TENDED_EVERY: std::time::Duration = std::time::Duration::from_secs(1);
+const WAL_PAGES_MAX: u64 = 16_384;
+
+/// Copies SQLite's write-ahead log into the database beside the writer, for as long as the bank is open.
+fn tend_wal(database: Database, counters: std::sync::Weak<Counters>) {
+    if database.kind() != "sqlite" {
+        return;
+    }
+    let tend = move || {
+        let mut connection = match database.connect(Role::Writer) {
+            Ok(connection) => connection,
+            Err(e) => return tracing::error!(error = %e, "the write-ahead log is not tended: restart the bank"),
+        };
+        loop {
+            std::thread::sleep(WAL_TENDED_EVERY);
+            let Some(counters) = counters.upgrade() else { return };
+            match connection.checkpoint() {
+                Ok(progress) if progress.pages > WAL_PAGES_MAX => counters.wal_is_large.store(true, std::sync::atomic::Ordering::Relaxed),
+                Ok(_) => {}
+                Err(e) => tracing::warn!(error = %e, "the write-ahead log could not be copied into the database; trying again"),
+            }
+        }
+    };
+    if let Err(e) = std::thread::Builder::new().name("wal".into()).spawn(tend) {
+        tracing::error!(error = %e, "the write-ahead log is not tended");
     }
 }
 

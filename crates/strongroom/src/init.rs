@@ -10,6 +10,7 @@ use crate::failure::Outcome;
 
 /// What the new bank is to be.
 #[derive(clap::Args, Debug, Default)]
+#[group(id = "bank")]
 pub struct Args {
     /// Where its rows live: sqlite:PATH or mysql://user@host:port/database
     #[arg(long, value_name = "URL")]

@@ -1,5 +1,6 @@
 //! `strongroom serve`: runs the bank until it is told to stop.
 
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -19,6 +20,7 @@ use crate::init;
 
 /// How to serve.
 #[derive(clap::Args, Debug)]
+#[group(id = "serving")]
 pub struct Args {
     /// Where to listen [default: 127.0.0.1:8443]; port 0 picks a free one
     #[arg(long, value_name = "ADDRESS")]
@@ -87,7 +89,8 @@ async fn run_bank(global: &Global, home: &Home, args: Args) -> Outcome {
     }
     let people = if args.demo { demo::people(&bank, home).await? } else { Vec::new() };
     let config = bank.config().clone();
-    let (resolver, ca) = certificate(home, &config.tls)?;
+    let (resolver, ca_file) = certificate(home, &config.tls)?;
+    let ca = std::fs::read_to_string(&ca_file).map_err(|e| failed(format!("cannot read {}: {e}", ca_file.display())))?;
     let tls = tls::server_config(resolver).map_err(failed)?;
     let address = args.listen.or(config.server.listen).unwrap_or_else(|| LISTEN.to_owned());
     let listener = TcpListener::bind(&address).await.map_err(|e| {
@@ -95,7 +98,7 @@ async fn run_bank(global: &Global, home: &Home, args: Args) -> Outcome {
     })?;
     let address = listener.local_addr().map_err(failed)?;
     let log_key = bank.log_key().to_string();
-    announce(global, &address.to_string(), &ca, &log_key, &people);
+    announce(global, &address.to_string(), &ca_file, &log_key, &people);
     let app = Arc::new(App { bank: bank.clone(), ca });
     serve(listener, Arc::new(tls), router(app), Limits::default(), stop_asked()).await;
     tokio::task::spawn_blocking(move || bank.close()).await.map_err(failed)?;
@@ -103,7 +106,7 @@ async fn run_bank(global: &Global, home: &Home, args: Args) -> Outcome {
 }
 
 /// The operator's certificate, or the development one, kept fresh while serving.
-fn certificate(home: &Home, config: &TlsConfig) -> Outcome<(Arc<Resolver>, String)> {
+fn certificate(home: &Home, config: &TlsConfig) -> Outcome<(Arc<Resolver>, PathBuf)> {
     let (chain, key, trusted) = match (&config.certificate, &config.key) {
         (Some(certificate), Some(key)) => (certificate.clone(), key.clone(), certificate.clone()),
         (None, None) => {
@@ -125,15 +128,14 @@ fn certificate(home: &Home, config: &TlsConfig) -> Outcome<(Arc<Resolver>, Strin
     };
     let resolver = Arc::new(Resolver::open(&chain, &key).map_err(failed)?);
     tokio::spawn(resolver.clone().watch(CERTIFICATE_LOOK));
-    let ca = std::fs::read_to_string(&trusted).map_err(|e| Failure::new(Exit::Failed, format!("cannot read {}: {e}", trusted.display())))?;
-    Ok((resolver, ca))
+    Ok((resolver, std::path::absolute(trusted).map_err(failed)?))
 }
 
 fn failed(error: impl std::fmt::Display) -> Failure {
     Failure::new(Exit::Failed, error.to_string())
 }
 
-fn announce(global: &Global, address: &str, ca: &str, log_key: &str, people: &[DemoPerson]) {
+fn announce(global: &Global, address: &str, ca: &Path, log_key: &str, people: &[DemoPerson]) {
     let data = json!({"listening": format!("https://{address}"), "ca": ca, "log_key": log_key, "people": people});
     global.print(&data, || {
         let mut words = String::new();
