@@ -5,11 +5,14 @@
 //! and the **payee's**. Each is hashed with a salt of its own, so that showing or erasing one says
 //! nothing about the others. The first byte of a core is its leaf's [`Kind`].
 
+mod bytes;
+
 use strongroom_crypto::digest::{sha256, sha256_parts};
 
 use crate::id::{AccountId, DeviceId, KeyId, PersonId, TransferId};
 use crate::merkle::Hash;
 use crate::money::Currency;
+use bytes::{Reader, Writer, whole, with_lengths};
 
 /// The tag of a core part's hash.
 pub const CORE: u8 = 1;
@@ -414,58 +417,6 @@ impl PayeePart {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the bytes are not a whole part of a leaf of the expected kind")]
 pub struct NotALeaf;
-
-/// Fills a buffer of fixed length from its start.
-struct Writer<'a> {
-    bytes: &'a mut [u8],
-    at: usize,
-}
-
-impl Writer<'_> {
-    fn put(&mut self, part: &[u8]) {
-        self.bytes[self.at..self.at + part.len()].copy_from_slice(part);
-        self.at += part.len();
-    }
-}
-
-/// Appends byte strings, each behind its length as 32 bits, big-endian.
-fn with_lengths(mut bytes: Vec<u8>, parts: &[&[u8]]) -> Vec<u8> {
-    for part in parts {
-        bytes.extend((part.len() as u32).to_be_bytes());
-        bytes.extend(*part);
-    }
-    bytes
-}
-
-struct Reader<'a>(&'a [u8]);
-
-impl<'a> Reader<'a> {
-    fn array<const N: usize>(&mut self) -> Option<[u8; N]> {
-        let (array, rest) = self.0.split_first_chunk()?;
-        self.0 = rest;
-        Some(*array)
-    }
-
-    fn byte(&mut self) -> Option<u8> {
-        self.array::<1>().map(|[byte]| byte)
-    }
-
-    fn sized(&mut self) -> Option<&'a [u8]> {
-        let length = u32::from_be_bytes(self.array()?);
-        let (sized, rest) = self.0.split_at_checked(length as usize)?;
-        self.0 = rest;
-        Some(sized)
-    }
-
-    fn text(&mut self) -> Option<String> {
-        String::from_utf8(self.sized()?.to_vec()).ok()
-    }
-}
-
-fn whole<T>(bytes: &[u8], read: impl FnOnce(&mut Reader<'_>) -> Option<T>) -> Result<T, NotALeaf> {
-    let mut reader = Reader(bytes);
-    read(&mut reader).filter(|_| reader.0.is_empty()).ok_or(NotALeaf)
-}
 
 fn read<T>(bytes: &[u8], kind: Kind, read: impl FnOnce(&mut Reader<'_>) -> Option<T>) -> Result<T, NotALeaf> {
     whole(bytes, |at| if at.byte()? == kind as u8 { read(at) } else { None })

@@ -184,9 +184,14 @@ pub fn verify_inclusion(leaf_hash: &Hash, index: u64, size: u64, path: &[Hash], 
 /// Whether `path` proves that the tree of `new` leaves begins with the tree of `old` leaves
 /// (RFC 9162, 2.1.4.2). Every tree begins with the empty one.
 pub fn verify_consistency(old: u64, new: u64, path: &[Hash], old_root: &Hash, new_root: &Hash) -> bool {
-    if old > new || old == 0 || old == new {
-        let same = if old == 0 { *old_root == empty_root() } else { old_root == new_root };
-        return old <= new && path.is_empty() && same && (new > 0 || old_root == new_root);
+    if old > new {
+        return false;
+    }
+    if old == new {
+        return path.is_empty() && old_root == new_root;
+    }
+    if old == 0 {
+        return path.is_empty() && *old_root == empty_root();
     }
     let (mut place, mut last) = (old - 1, new - 1);
     let shift = place.trailing_ones();

@@ -90,7 +90,7 @@ fn a_log_key_has_one_spelling() {
             let mut bytes = KEY.as_bytes().to_vec();
             bytes[place] ^= change;
             assert!(
-                String::from_utf8(bytes).is_ok_and(|text| text.parse::<LogKey>().is_ok()) == false,
+                !String::from_utf8(bytes).is_ok_and(|text| text.parse::<LogKey>().is_ok()),
                 "byte {place} xor {change}"
             );
         }
