@@ -65,3 +65,29 @@ impl From<strongroom_bank::Error> for Failure {
         Failure { exit, message }
     }
 }
+
+impl From<strongroom_client::Error> for Failure {
+    fn from(error: strongroom_client::Error) -> Self {
+        use strongroom_client::Error;
+        let exit = match &error {
+            Error::Url(_) | Error::Authority(_) => Exit::Usage,
+            Error::Unreachable { .. } | Error::Lost { .. } => Exit::TryAgain,
+            Error::Untrusted { .. } => Exit::NotVerified,
+            Error::Refused { problem, .. } => match problem.status {
+                401 | 403 => Exit::NotAllowed,
+                404 => Exit::NotFound,
+                429 | 503 => Exit::TryAgain,
+                _ => Exit::Failed,
+            },
+            Error::Answer(_) | Error::State(_) => Exit::Failed,
+        };
+        let mut message = error.to_string();
+        if error.code() == Some("step_up_required") {
+            message.push_str("; run `strongroom login` and try again");
+        }
+        if let Error::Refused { retry_after_s: Some(seconds), .. } = &error {
+            message.push_str(&format!("; try again in {seconds} seconds"));
+        }
+        Failure { exit, message }
+    }
+}

@@ -4,6 +4,7 @@ use serde_json::json;
 use strongroom_bank::verify::{self, Report};
 
 use crate::Global;
+use crate::verify_receipt;
 use crate::failure::{Exit, Failure, Outcome};
 
 /// What to do with the ledger.
@@ -13,15 +14,17 @@ pub enum Verb {
     Verify,
     /// Print the newest signed checkpoint: keep it elsewhere, and history cannot be rewritten unnoticed
     Checkpoint,
+    /// Check a receipt with nothing but the bank's log key
+    VerifyReceipt(verify_receipt::Args),
 }
 
 /// Runs a verb.
 pub fn run(global: &Global, verb: Verb) -> Outcome {
-    let report = verify::verify_home(&global.home());
     match verb {
-        Verb::Verify => verify(global, &report?),
+        Verb::VerifyReceipt(args) => verify_receipt::run(global, &args),
+        Verb::Verify => verify(global, &verify::verify_home(&global.home())?),
         Verb::Checkpoint => {
-            let report = report?;
+            let report = verify::verify_home(&global.home())?;
             global.print(&json!({"checkpoint": report.checkpoint}), || report.checkpoint.clone());
             Ok(())
         }

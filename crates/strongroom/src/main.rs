@@ -1,11 +1,23 @@
 //! The program: one file per group of verbs. Data goes to standard output, words to standard error.
 
+mod account;
+mod ask;
+mod cash;
+mod device;
+mod factor;
 mod failure;
 mod init;
 mod ledger;
+mod login;
+mod remote;
 mod serve;
+mod session;
+mod shell_words;
+mod signup;
 mod status;
 mod tls;
+mod transfer;
+mod verify_receipt;
 
 use std::io::Write;
 use std::path::PathBuf;
@@ -13,6 +25,7 @@ use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
 use failure::Outcome;
+use remote::block_on;
 use strongroom_bank::Home;
 
 /// A secure system of record for money and personal data.
@@ -37,6 +50,8 @@ pub struct Global {
     /// Never ask
     #[arg(long, global = true)]
     no_input: bool,
+    #[command(flatten)]
+    server: remote::Server,
 }
 
 #[derive(Subcommand)]
@@ -55,6 +70,42 @@ enum Command {
     /// The server's certificate
     #[command(subcommand)]
     Tls(tls::Verb),
+    /// Become a customer, or accept an invitation
+    Signup(signup::Args),
+    /// Sign in
+    Login(login::Args),
+    /// Sign out
+    Logout,
+    /// Who is signed in
+    Whoami,
+    /// Where you are signed in
+    #[command(subcommand)]
+    Session(session::Verb),
+    /// Your second factors
+    #[command(subcommand)]
+    Factor(factor::Verb),
+    /// The keys that sign your orders
+    #[command(subcommand)]
+    Device(device::Verb),
+    /// Your accounts
+    #[command(subcommand)]
+    Account(account::Verb),
+    /// Move money
+    Transfer(transfer::Args),
+    /// Money over the counter, for tellers
+    #[command(subcommand)]
+    Cash(cash::Verb),
+    /// Print a completion script
+    Completion {
+        /// For this shell
+        shell: clap_complete::Shell,
+    },
+    /// Print the manual
+    Man {
+        /// Write one page per verb here instead
+        #[arg(long, value_name = "DIR")]
+        output: Option<PathBuf>,
+    },
 }
 
 impl Global {
@@ -90,6 +141,18 @@ fn run(program: Program) -> Outcome {
         Command::Doctor => status::doctor(&global),
         Command::Ledger(verb) => ledger::run(&global, verb),
         Command::Tls(verb) => tls::run(&global, verb),
+        Command::Signup(args) => block_on(signup::run(&global, args)),
+        Command::Login(args) => block_on(login::run(&global, args)),
+        Command::Logout => block_on(login::logout(&global)),
+        Command::Whoami => block_on(login::whoami(&global)),
+        Command::Session(verb) => block_on(session::run(&global, verb)),
+        Command::Factor(verb) => block_on(factor::run(&global, verb)),
+        Command::Device(verb) => block_on(device::run(&global, verb)),
+        Command::Account(verb) => block_on(account::run(&global, verb)),
+        Command::Transfer(args) => block_on(transfer::run(&global, args)),
+        Command::Cash(verb) => block_on(cash::run(&global, verb)),
+        Command::Completion { shell } => shell_words::completion(shell),
+        Command::Man { output } => shell_words::man(output.as_deref()),
     }
 }
 

@@ -1,0 +1,71 @@
+//! `strongroom factor`: the authenticator app, set up and confirmed.
+
+use std::path::PathBuf;
+
+use serde_json::json;
+
+use crate::Global;
+use crate::failure::Outcome;
+use crate::remote::{Remote, data};
+use crate::{ask, login};
+
+/// What to do with factors.
+#[derive(clap::Subcommand, Debug)]
+pub enum Verb {
+    /// Begin a factor; its secret is shown once
+    Add {
+        /// Its kind
+        #[arg(value_enum)]
+        kind: Kind,
+    },
+    /// Confirm it with its first code
+    Confirm {
+        /// fct_…
+        id: String,
+        /// A file with the code (- for standard input)
+        #[arg(long, value_name = "FILE")]
+        code_file: Option<PathBuf>,
+    },
+}
+
+/// Kinds of factor.
+#[derive(Clone, Copy, Debug, clap::ValueEnum)]
+pub enum Kind {
+    /// An authenticator app
+    Totp,
+}
+
+/// Runs a verb.
+pub async fn run(global: &Global, verb: Verb) -> Outcome {
+    let remote = Remote::open(global).await?;
+    match verb {
+        Verb::Add { kind: Kind::Totp } => add_totp(global, &remote).await,
+        Verb::Confirm { id, code_file } => {
+            let code = ask::secret(global, code_file.as_deref(), "--code-file", "Code of your authenticator app")?;
+            confirm(global, &remote, &id, &code).await
+        }
+    }
+}
+
+/// Begins a TOTP factor and, when there is somebody to ask, confirms it.
+pub async fn add_totp(global: &Global, remote: &Remote) -> Outcome {
+    let factor = remote.signed_in().await?.begin_totp().await?;
+    global.print(&data(&factor), || {
+        format!("id      {}\nsecret  {}\nlink    {}", factor.id, factor.secret, factor.otpauth_uri)
+    });
+    if global.no_input {
+        eprintln!("Give its first code with `strongroom factor confirm {} --code-file FILE`.", factor.id);
+        return Ok(());
+    }
+    let code = ask::line("Add the secret to your authenticator app. Its code: ")?;
+    confirm(global, remote, &factor.id, &code).await
+}
+
+async fn confirm(global: &Global, remote: &Remote, id: &str, code: &str) -> Outcome {
+    let username = remote.tokens()?.username;
+    match remote.signed_in().await?.confirm_totp(id, code.trim()).await? {
+        Some(session) => login::signed_in(global, &remote.keep(&username, session)?),
+        None => global.print(&json!({"id": id, "status": "confirmed"}), || "confirmed".into()),
+    }
+    Ok(())
+}
