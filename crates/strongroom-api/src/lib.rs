@@ -437,6 +437,13 @@ pub struct Problem {
 impl Problem {
     /// A problem of this status and code.
     pub fn new(status: u16, title: &str, code: &str, detail: &str, errors: Vec<FieldProblem>) -> Self {
-        Problem { kind: "about:blank".into(), title: title.into(), status, code: code.into(), detail: detail.into(), errors }
+        Problem {
+            kind: "about:blank".into(),
+            title: title.into(),
+            status,
+            code: code.into(),
+            detail: detail.into(),
+            errors,
+        }
     }
 }

@@ -78,7 +78,16 @@ impl Bank {
             return Err(Error::field("currency", "currency_not_offered", &detail));
         }
         let id = AccountId::from_time(clock::now_us(), random::bytes());
-        let rows = new_account(&self.keys, id, Some(caller.person), AccountKind::Customer, self.currency, self.numbers, &name, clock::now_us())?;
+        let rows = new_account(
+            &self.keys,
+            id,
+            Some(caller.person),
+            AccountKind::Customer,
+            self.currency,
+            self.numbers,
+            &name,
+            clock::now_us(),
+        )?;
         let (keys, caller) = (self.keys.clone(), caller.clone());
         self.change(move |tx| {
             let seen = sessions::see(tx.connection, tx.keys, &caller, tx.now_us)?;
@@ -117,7 +126,13 @@ impl Bank {
     }
 
     /// Its entries, newest first, below a sequence.
-    pub async fn entries(&self, caller: &Caller, id: AccountId, below: Option<i64>, limit: i64) -> Result<Vec<EntryDetails>> {
+    pub async fn entries(
+        &self,
+        caller: &Caller,
+        id: AccountId,
+        below: Option<i64>,
+        limit: i64,
+    ) -> Result<Vec<EntryDetails>> {
         let (keys, caller, now_us) = (self.keys.clone(), caller.clone(), clock::now_us());
         self.read(move |c| {
             sessions::see(c, &keys, &caller, now_us)?;
@@ -125,14 +140,23 @@ impl Bank {
             let entries = store::entries_below(c, &id.0, below.unwrap_or(i64::MAX), limit)?;
             let sequences: Vec<i64> = entries.iter().map(|e| e.sequence).collect();
             let postings = store::by_sequences(c, &sequences)?;
-            entries.iter().filter_map(|e| Some((e, postings.iter().find(|p| p.sequence == e.sequence)?))).map(|(e, p)| entry(&keys, &caller, e, p)).collect()
+            entries
+                .iter()
+                .filter_map(|e| Some((e, postings.iter().find(|p| p.sequence == e.sequence)?)))
+                .map(|(e, p)| entry(&keys, &caller, e, p))
+                .collect()
         })
         .await
     }
 }
 
 /// An account of the caller's; anyone else's is not there.
-pub(crate) fn own(connection: &mut dyn Connection, keys: &Keyring, caller: &Caller, id: AccountId) -> Result<AccountRow> {
+pub(crate) fn own(
+    connection: &mut dyn Connection,
+    keys: &Keyring,
+    caller: &Caller,
+    id: AccountId,
+) -> Result<AccountRow> {
     let row = accounts::by_ids(connection, &[id.0], false)?.pop().filter(|row| row.owner == Some(caller.person));
     let row = row.ok_or(Error::NotFound)?;
     row.check(keys)?;
@@ -179,7 +203,9 @@ fn entry(keys: &Keyring, caller: &Caller, entry: &EntryRow, row: &TransferRow) -
 /// The description of a posting for one of its parties.
 pub(crate) fn description(keys: &Keyring, party: &Id, row: &TransferRow, is_payer: bool) -> Result<Option<String>> {
     let text = if is_payer {
-        let Some(part) = open_part(keys, party, column::PAYER_PART, &row.id, row.payer.as_deref())? else { return Ok(None) };
+        let Some(part) = open_part(keys, party, column::PAYER_PART, &row.id, row.payer.as_deref())? else {
+            return Ok(None);
+        };
         let payer = PayerPart::decode(&part.1).map_err(|e| Error::Integrity(e.to_string()))?;
         match (TransferOrder::parse(&payer.order), CashOrder::parse(&payer.order)) {
             (Ok(order), _) => order.description,
@@ -187,14 +213,22 @@ pub(crate) fn description(keys: &Keyring, party: &Id, row: &TransferRow, is_paye
             _ => None,
         }
     } else {
-        let Some(part) = open_part(keys, party, column::PAYEE_PART, &row.id, row.payee.as_deref())? else { return Ok(None) };
+        let Some(part) = open_part(keys, party, column::PAYEE_PART, &row.id, row.payee.as_deref())? else {
+            return Ok(None);
+        };
         Some(PayeePart::decode(&part.1).map_err(|e| Error::Integrity(e.to_string()))?.description)
     };
     Ok(text.filter(|t| !t.is_empty()))
 }
 
 /// A sealed part as (salt, content); none when it is gone.
-pub(crate) fn open_part(keys: &Keyring, owner: &Id, column: strongroom_crypto::sealed::ColumnId, row: &Id, sealed: Option<&[u8]>) -> Result<Option<(Id, Vec<u8>)>> {
+pub(crate) fn open_part(
+    keys: &Keyring,
+    owner: &Id,
+    column: strongroom_crypto::sealed::ColumnId,
+    row: &Id,
+    sealed: Option<&[u8]>,
+) -> Result<Option<(Id, Vec<u8>)>> {
     let Some(sealed) = sealed.filter(|s| !s.is_empty()) else { return Ok(None) };
     let part = keys.unseal(Some(owner), column, row, sealed)?;
     let (salt, content) = part.split_at_checked(16).ok_or_else(|| Error::Integrity("a part has no salt".into()))?;

@@ -2,9 +2,9 @@
 //! start. Their secrets are random per home and lie beside it, readable by its owner alone.
 
 use serde::{Deserialize, Serialize};
-use strongroom_crypto::{random, totp};
 use strongroom_crypto::jws;
 use strongroom_crypto::sign::SigningKey;
+use strongroom_crypto::{random, totp};
 use strongroom_ledger::id::DeviceId;
 use strongroom_ledger::order::CashOrder;
 
@@ -31,12 +31,66 @@ const FILE: &str = "demo.json";
 
 /// (role, username, full name, e-mail, phone, national id, date of birth, address)
 const PEOPLE: &[[&str; 8]] = &[
-    ["customer", "amelia.hart", "Amelia Hart", "amelia.hart@example.com", "+525512345001", "HAAA900412MDFRML04", "1990-04-12", "Calle Durango 214, 06700 Ciudad de México"],
-    ["customer", "bruno.leal", "Bruno Leal", "bruno.leal@example.com", "+525512345002", "LEBB851103HDFLRN09", "1985-11-03", "Avenida Juárez 88, 44100 Guadalajara"],
-    ["teller", "tessa.quinn", "Tessa Quinn", "tessa.quinn@example.com", "+525512345003", "QUTT880722MDFNSS01", "1988-07-22", "Calle Madero 5, 06000 Ciudad de México"],
-    ["manager", "marcus.webb", "Marcus Webb", "marcus.webb@example.com", "+525512345004", "WEMM790130HDFBRC07", "1979-01-30", "Paseo de la Reforma 300, 06600 Ciudad de México"],
-    ["admin", "adele.stone", "Adele Stone", "adele.stone@example.com", "+525512345005", "STAA820915MDFNDL02", "1982-09-15", "Calle Orizaba 101, 06700 Ciudad de México"],
-    ["auditor", "oscar.lund", "Oscar Lund", "oscar.lund@example.com", "+525512345006", "LUOO750608HDFNSC05", "1975-06-08", "Calle Colima 220, 06700 Ciudad de México"],
+    [
+        "customer",
+        "amelia.hart",
+        "Amelia Hart",
+        "amelia.hart@example.com",
+        "+525512345001",
+        "HAAA900412MDFRML04",
+        "1990-04-12",
+        "Calle Durango 214, 06700 Ciudad de México",
+    ],
+    [
+        "customer",
+        "bruno.leal",
+        "Bruno Leal",
+        "bruno.leal@example.com",
+        "+525512345002",
+        "LEBB851103HDFLRN09",
+        "1985-11-03",
+        "Avenida Juárez 88, 44100 Guadalajara",
+    ],
+    [
+        "teller",
+        "tessa.quinn",
+        "Tessa Quinn",
+        "tessa.quinn@example.com",
+        "+525512345003",
+        "QUTT880722MDFNSS01",
+        "1988-07-22",
+        "Calle Madero 5, 06000 Ciudad de México",
+    ],
+    [
+        "manager",
+        "marcus.webb",
+        "Marcus Webb",
+        "marcus.webb@example.com",
+        "+525512345004",
+        "WEMM790130HDFBRC07",
+        "1979-01-30",
+        "Paseo de la Reforma 300, 06600 Ciudad de México",
+    ],
+    [
+        "admin",
+        "adele.stone",
+        "Adele Stone",
+        "adele.stone@example.com",
+        "+525512345005",
+        "STAA820915MDFNDL02",
+        "1982-09-15",
+        "Calle Orizaba 101, 06700 Ciudad de México",
+    ],
+    [
+        "auditor",
+        "oscar.lund",
+        "Oscar Lund",
+        "oscar.lund@example.com",
+        "+525512345006",
+        "LUOO750608HDFNSC05",
+        "1975-06-08",
+        "Calle Colima 220, 06700 Ciudad de México",
+    ],
 ];
 
 /// What each customer's account is funded with, by a deposit of the demo's teller.
@@ -98,13 +152,22 @@ async fn enrol(bank: &Bank, facts: &[&str; 8]) -> Result<(DemoPerson, Caller)> {
     // The code of the step before is good too, and leaves the present one for whoever signs in next.
     let before_s = (clock::now_us() / 1_000_000 - 30) as u64;
     let code = totp::code(&secret, before_s);
-    let SignedIn { session, person, .. } =
-        bank.confirm_totp(&enrolling, factor.id, &code, false).await?.ok_or_else(|| Error::Internal("the first factor opened no session".into()))?;
+    let SignedIn { session, person, .. } = bank
+        .confirm_totp(&enrolling, factor.id, &code, false)
+        .await?
+        .ok_or_else(|| Error::Internal("the first factor opened no session".into()))?;
     let demo = DemoPerson { role: (*role).into(), username: (*username).into(), password, totp_secret: factor.secret };
     Ok((demo, Caller { person: person.0, session: session.0 }))
 }
 
-async fn deposit(bank: &Bank, teller: &Caller, key: &SigningKey, device: DeviceId, account: &str, name: &str) -> Result<()> {
+async fn deposit(
+    bank: &Bank,
+    teller: &Caller,
+    key: &SigningKey,
+    device: DeviceId,
+    account: &str,
+    name: &str,
+) -> Result<()> {
     let order_id = format!("demo-{}", hex::encode(&random::bytes::<8>()));
     let body = serde_json::json!({
         "order_id": order_id,

@@ -79,7 +79,8 @@ impl Bank {
                     Ok(DeviceView {
                         id: DeviceId(row.id),
                         name: keys.unseal_text(Some(&row.person), column::DEVICE_NAME, &row.id, &row.name)?,
-                        public_key: PublicKey::from_bytes(&row.public_key).map_err(|e| Error::Integrity(e.to_string()))?,
+                        public_key: PublicKey::from_bytes(&row.public_key)
+                            .map_err(|e| Error::Integrity(e.to_string()))?,
                         created_us: row.created_us,
                         revoked_us: row.revoked_us,
                         leaf: row.leaf,
@@ -111,7 +112,14 @@ impl Bank {
     }
 }
 
-fn append(tx: &mut Tx<'_>, device: DeviceId, caller: &Caller, change: DeviceChange, public_key: &[u8], salt: Id) -> i64 {
+fn append(
+    tx: &mut Tx<'_>,
+    device: DeviceId,
+    caller: &Caller,
+    change: DeviceChange,
+    public_key: &[u8],
+    salt: Id,
+) -> i64 {
     let person = PersonId(caller.person);
     let core = DeviceCore { device, person, change, public_key: public_key.to_vec(), time_us: tx.now_us, by: person };
     tx.append_fact(leaf::Kind::Device, device.0, salt, core.encode())

@@ -50,7 +50,15 @@ impl Bank {
         let sealed = self.keys.seal_credential(column::FACTOR_SECRET, &[id.0, person].concat(), &secret[..]);
         self.change(move |tx| {
             identity::delete_unconfirmed_factors(tx.connection, &person)?;
-            let row = FactorRow { id: id.0, person, kind: TOTP, secret: sealed.clone(), confirmed_us: None, last_step: None, created_us: tx.now_us };
+            let row = FactorRow {
+                id: id.0,
+                person,
+                kind: TOTP,
+                secret: sealed.clone(),
+                confirmed_us: None,
+                last_step: None,
+                created_us: tx.now_us,
+            };
             Ok(identity::insert_factor(tx.connection, &row)?)
         })
         .await?;
@@ -58,7 +66,13 @@ impl Bank {
     }
 
     /// Confirms it with a code. A first factor signs its owner in.
-    pub async fn confirm_totp(&self, enrolling: &Enrolling, factor: FactorId, code: &str, browser: bool) -> Result<Option<SignedIn>> {
+    pub async fn confirm_totp(
+        &self,
+        enrolling: &Enrolling,
+        factor: FactorId,
+        code: &str,
+        browser: bool,
+    ) -> Result<Option<SignedIn>> {
         let person = self.enrolling_person(enrolling).await?;
         let challenge = match enrolling {
             Enrolling::First(token) => Some(self.enrolling(token).await?.1),
@@ -69,7 +83,8 @@ impl Bank {
         let opened = self
             .change(move |tx| {
                 let factors = identity::factors_of(tx.connection, &person)?;
-                let row = factors.iter().find(|f| f.id == factor.0 && f.confirmed_us.is_none()).ok_or(Error::NotFound)?;
+                let row =
+                    factors.iter().find(|f| f.id == factor.0 && f.confirmed_us.is_none()).ok_or(Error::NotFound)?;
                 let Some(step) = sessions::matching_step(tx.keys, row, &code, tx.now_us) else {
                     if let Some(id) = &challenge {
                         let tries = identity::challenge(tx.connection, id)?.map_or(0, |c| c.tries);
@@ -88,7 +103,13 @@ impl Bank {
                 }
             })
             .await?;
-        let wrong = || Error::field("code", "wrong_code", "The code is not right. Check your device's clock and give the newest code.");
+        let wrong = || {
+            Error::field(
+                "code",
+                "wrong_code",
+                "The code is not right. Check your device's clock and give the newest code.",
+            )
+        };
         Ok(opened.ok_or_else(wrong)?.map(|opened| self.welcome(&opened)))
     }
 
@@ -113,5 +134,8 @@ pub(crate) fn step_up(factor_us: i64, now_us: i64) -> Result<()> {
     if now_us - factor_us <= STEP_UP_US {
         return Ok(());
     }
-    Err(Error::forbidden("step_up_required", "Sign in again with your second factor, then repeat this within ten minutes."))
+    Err(Error::forbidden(
+        "step_up_required",
+        "Sign in again with your second factor, then repeat this within ten minutes.",
+    ))
 }

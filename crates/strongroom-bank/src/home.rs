@@ -141,7 +141,10 @@ impl Home {
     pub fn config(&self) -> Result<Config> {
         let path = self.path("strongroom.toml");
         let text = fs::read_to_string(&path).map_err(|e| {
-            Error::Internal(format!("cannot read {}: {e}; run `strongroom init`, or name the home with --home DIR", path.display()))
+            Error::Internal(format!(
+                "cannot read {}: {e}; run `strongroom init`, or name the home with --home DIR",
+                path.display()
+            ))
         })?;
         toml::from_str(&text).map_err(|e| Error::Internal(format!("{}: {}", path.display(), explain(&e))))
     }
@@ -190,7 +193,12 @@ pub fn read_private(path: &Path) -> Result<String> {
     let fail = |e: std::io::Error| Error::Internal(format!("cannot read {}: {e}", path.display()));
     let mode = fs::metadata(path).map_err(fail)?.permissions().mode();
     if mode & 0o077 != 0 {
-        return Err(Error::Internal(format!("{} can be read by others (mode {:o}); run: chmod 600 {}", path.display(), mode & 0o777, path.display())));
+        return Err(Error::Internal(format!(
+            "{} can be read by others (mode {:o}); run: chmod 600 {}",
+            path.display(),
+            mode & 0o777,
+            path.display()
+        )));
     }
     fs::read_to_string(path).map_err(fail)
 }

@@ -56,13 +56,19 @@ pub fn initialise(home: &Home, options: &Options) -> Result<Initialised> {
     if home.is_initialised() {
         return Err(Error::Conflict {
             code: "already_initialised",
-            detail: format!("{} holds a bank already. Name another home with --home DIR, or start this one with `strongroom serve`.", home.dir().display()),
+            detail: format!(
+                "{} holds a bank already. Name another home with --home DIR, or start this one with `strongroom serve`.",
+                home.dir().display()
+            ),
         });
     }
     let store: Id = random::bytes();
     let config = configure(home, options, &store)?;
     let currency: Currency = config.bank.currency.parse().map_err(|_| {
-        Error::Malformed(format!("--currency {} is not an ISO 4217 code; give three letters such as USD or MXN", config.bank.currency))
+        Error::Malformed(format!(
+            "--currency {} is not an ISO 4217 code; give three letters such as USD or MXN",
+            config.bank.currency
+        ))
     })?;
     let numbers = scheme(&config.bank.numbers)?;
     home.create()?;
@@ -149,7 +155,15 @@ fn origin(store: &Id) -> String {
 }
 
 /// The first batch of a bank: its log key's leaf and its cash account.
-fn found(home: &Home, connection: &mut dyn Connection, keys: &Keyring, origin: &str, currency: Currency, numbers: NumberScheme, now_us: i64) -> Result<String> {
+fn found(
+    home: &Home,
+    connection: &mut dyn Connection,
+    keys: &Keyring,
+    origin: &str,
+    currency: Currency,
+    numbers: NumberScheme,
+    now_us: i64,
+) -> Result<String> {
     let epoch = meta::take_writer(connection)?;
     connection.begin()?;
     if !meta::stamp_batch(connection, epoch, &random::bytes())? {
@@ -169,7 +183,9 @@ fn found(home: &Home, connection: &mut dyn Connection, keys: &Keyring, origin: &
     let (_, note) = tx.finish(origin, &state)?.ok_or_else(|| Error::Internal("the first block was not made".into()))?;
     connection.commit()?;
     let mut head = Head::open(home.dir())?;
-    head.keep(&note).and_then(|()| head.sync()).map_err(|e| Error::Internal(format!("the first checkpoint could not be kept: {e}")))?;
+    head.keep(&note)
+        .and_then(|()| head.sync())
+        .map_err(|e| Error::Internal(format!("the first checkpoint could not be kept: {e}")))?;
     Ok(code)
 }
 
@@ -177,7 +193,8 @@ fn found(home: &Home, connection: &mut dyn Connection, keys: &Keyring, origin: &
 pub(crate) fn lock(home: &Home) -> Result<File> {
     let path = home.path("lock");
     let fail = |e: std::io::Error| Error::Internal(format!("cannot lock {}: {e}", crate::shown(&path)));
-    let file = std::fs::OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(&path).map_err(fail)?;
+    let file =
+        std::fs::OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(&path).map_err(fail)?;
     match rustix::fs::flock(&file, rustix::fs::FlockOperation::NonBlockingLockExclusive) {
         Ok(()) => Ok(file),
         Err(e) if std::io::Error::from(e).kind() == ErrorKind::WouldBlock => Err(Error::Busy),
@@ -186,10 +203,20 @@ pub(crate) fn lock(home: &Home) -> Result<File> {
 }
 
 /// Compares the database with the checkpoint kept outside it. Answers why the bank may not write.
-pub(crate) fn check_head(head: &Head, key: &LogKey, connection: &mut dyn Connection, state: &LogState, note: &str) -> Result<Option<String>> {
-    let here = key.verify(note).map_err(|e| Error::Integrity(format!("the newest block's checkpoint does not verify: {e}")))?;
+pub(crate) fn check_head(
+    head: &Head,
+    key: &LogKey,
+    connection: &mut dyn Connection,
+    state: &LogState,
+    note: &str,
+) -> Result<Option<String>> {
+    let here = key
+        .verify(note)
+        .map_err(|e| Error::Integrity(format!("the newest block's checkpoint does not verify: {e}")))?;
     let Some((kept, _)) = head.highest(key) else {
-        tracing::warn!("no checkpoint is kept outside the database: its age cannot be checked; the present one is kept from now on");
+        tracing::warn!(
+            "no checkpoint is kept outside the database: its age cannot be checked; the present one is kept from now on"
+        );
         return Ok(None);
     };
     if kept.size > here.size {

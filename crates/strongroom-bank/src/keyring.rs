@@ -118,9 +118,9 @@ impl Keyring {
     /// Opens the keyring with the root key.
     pub fn open(mut connection: Box<dyn Connection>, root: &Secret) -> Result<Self> {
         let c = connection.as_mut();
-        let store: Id = meta::value(c, "store")?
-            .and_then(|v| v.try_into().ok())
-            .ok_or_else(|| Error::Internal("the keyring names no bank: keys.db is empty or damaged; restore it from its backup".into()))?;
+        let store: Id = meta::value(c, "store")?.and_then(|v| v.try_into().ok()).ok_or_else(|| {
+            Error::Internal("the keyring names no bank: keys.db is empty or damaged; restore it from its backup".into())
+        })?;
         let mut single = |purpose: &str| -> Result<Secret> {
             let kek = unwrap(c, root, "kek", purpose_series(purpose))?;
             unwrap(c, &kek, purpose, [0; 16])
@@ -195,7 +195,8 @@ impl Keyring {
 
     /// Opens a field that holds text.
     pub fn unseal_text(&self, owner: Option<&Id>, column: ColumnId, row: &[u8], sealed: &[u8]) -> Result<String> {
-        String::from_utf8(self.unseal(owner, column, row, sealed)?).map_err(|_| Error::Integrity("a sealed text is not UTF-8".into()))
+        String::from_utf8(self.unseal(owner, column, row, sealed)?)
+            .map_err(|_| Error::Integrity("a sealed text is not UTF-8".into()))
     }
 
     /// Seals a credential to the row it belongs to.
@@ -226,17 +227,31 @@ fn info(purpose: &str, series: &Id, version: i64) -> String {
     format!("{purpose}/{series}/{version}")
 }
 
-fn insert(connection: &mut dyn Connection, kek: &Secret, purpose: &str, series: Id, key: &Secret, now_us: i64) -> Result<()> {
+fn insert(
+    connection: &mut dyn Connection,
+    kek: &Secret,
+    purpose: &str,
+    series: Id,
+    key: &Secret,
+    now_us: i64,
+) -> Result<()> {
     let wrapped = wrap::wrap(kek, &info(purpose, &series, 1), key);
-    keys::insert(connection, &WrappedKey { series, version: 1, purpose: purpose.to_owned(), state: ACTIVE, created_us: now_us, wrapped })?;
+    keys::insert(
+        connection,
+        &WrappedKey { series, version: 1, purpose: purpose.to_owned(), state: ACTIVE, created_us: now_us, wrapped },
+    )?;
     Ok(())
 }
 
 fn unwrap(connection: &mut dyn Connection, kek: &Secret, purpose: &str, series: Id) -> Result<Secret> {
     let Some(row) = keys::of_series(connection, purpose, &series)?.pop() else {
-        return Err(Error::Integrity(format!("the keyring has no {purpose} key for this row; restore keys.db from its backup")));
+        return Err(Error::Integrity(format!(
+            "the keyring has no {purpose} key for this row; restore keys.db from its backup"
+        )));
     };
     wrap::unwrap(kek, &info(purpose, &series, row.version), &row.wrapped).map_err(|_| {
-        Error::Integrity(format!("a {purpose} key does not open: the root key is another bank's, or keys.db was changed"))
+        Error::Integrity(format!(
+            "a {purpose} key does not open: the root key is another bank's, or keys.db was changed"
+        ))
     })
 }

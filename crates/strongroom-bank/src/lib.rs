@@ -132,15 +132,23 @@ impl Opened {
     pub fn at(home: &Home) -> Result<Self> {
         let config = home.config()?;
         let database = Database::of(home, &config)?;
-        let root = Provider::parse(&config.key.root).and_then(|p| p.load()).map_err(|e| Error::Internal(e.to_string()))?;
-        let keyring = strongroom_sql::open(&Url::parse(&format!("sqlite:{}", home.path("keys.db").display()))?, None, Role::Writer)?;
+        let root =
+            Provider::parse(&config.key.root).and_then(|p| p.load()).map_err(|e| Error::Internal(e.to_string()))?;
+        let keyring = strongroom_sql::open(
+            &Url::parse(&format!("sqlite:{}", home.path("keys.db").display()))?,
+            None,
+            Role::Writer,
+        )?;
         let keys = Arc::new(Keyring::open(keyring, &root)?);
         let mut connection = database.connect(Role::Reader)?;
         if meta::value(connection.as_mut(), "store")?.as_deref() != Some(&keys.store()) {
-            return Err(Error::Internal("the database belongs to another bank than keys.db: check [database] url in strongroom.toml".into()));
+            return Err(Error::Internal(
+                "the database belongs to another bank than keys.db: check [database] url in strongroom.toml".into(),
+            ));
         }
         let origin = meta::value(connection.as_mut(), "origin")?.and_then(|o| String::from_utf8(o).ok());
-        let origin = origin.ok_or_else(|| Error::Internal("the database names no log; run `strongroom init`".into()))?;
+        let origin =
+            origin.ok_or_else(|| Error::Internal("the database names no log; run `strongroom init`".into()))?;
         let log_key = LogKey::new(&origin, &keys.log.public());
         Ok(Opened { config, keys, origin, log_key, database })
     }
@@ -206,7 +214,11 @@ impl Bank {
         tend_wal(database.clone(), Arc::downgrade(&counters));
         let cores = std::thread::available_parallelism().map_or(2, usize::from);
         Ok(Arc::new(Bank {
-            currency: config.bank.currency.parse().map_err(|_| Error::Internal("[bank] currency is not an ISO 4217 code".into()))?,
+            currency: config
+                .bank
+                .currency
+                .parse()
+                .map_err(|_| Error::Internal("[bank] currency is not an ISO 4217 code".into()))?,
             numbers: init::scheme(&config.bank.numbers)?,
             config,
             origin,
@@ -283,14 +295,22 @@ impl Bank {
     }
 
     /// Reads beside the writer, on a thread that may block.
-    pub(crate) async fn read<A: Send + 'static>(&self, work: impl FnOnce(&mut dyn Connection) -> Result<A> + Send + 'static) -> Result<A> {
+    pub(crate) async fn read<A: Send + 'static>(
+        &self,
+        work: impl FnOnce(&mut dyn Connection) -> Result<A> + Send + 'static,
+    ) -> Result<A> {
         let readers = self.readers.clone();
-        tokio::task::spawn_blocking(move || readers.read(work)).await.map_err(|e| Error::Internal(format!("a reader failed: {e}")))?
+        tokio::task::spawn_blocking(move || readers.read(work))
+            .await
+            .map_err(|e| Error::Internal(format!("a reader failed: {e}")))?
     }
 
     /// Changes state through the writer. The closure may run again when its batch is rolled back;
     /// it reads, decides and only then writes.
-    pub(crate) async fn change<A: Send + 'static>(&self, work: impl FnMut(&mut Tx<'_>) -> Result<A> + Send + 'static) -> Result<A> {
+    pub(crate) async fn change<A: Send + 'static>(
+        &self,
+        work: impl FnMut(&mut Tx<'_>) -> Result<A> + Send + 'static,
+    ) -> Result<A> {
         let (reply, answer) = tokio::sync::oneshot::channel();
         let task = Task::Other(Box::new(Change::new(work, reply)));
         self.queue.push(Lane::Other, task).map_err(|_| Error::Busy)?;
@@ -348,9 +368,13 @@ fn tend_wal(database: Database, counters: std::sync::Weak<Counters>) {
             std::thread::sleep(WAL_TENDED_EVERY);
             let Some(counters) = counters.upgrade() else { return };
             match connection.checkpoint() {
-                Ok(progress) if progress.pages > WAL_PAGES_MAX => counters.wal_is_large.store(true, std::sync::atomic::Ordering::Relaxed),
+                Ok(progress) if progress.pages > WAL_PAGES_MAX => {
+                    counters.wal_is_large.store(true, std::sync::atomic::Ordering::Relaxed)
+                }
                 Ok(_) => {}
-                Err(e) => tracing::warn!(error = %e, "the write-ahead log could not be copied into the database; trying again"),
+                Err(e) => {
+                    tracing::warn!(error = %e, "the write-ahead log could not be copied into the database; trying again")
+                }
             }
         }
     };

@@ -172,7 +172,10 @@ impl View {
     }
 
     /// The rules: ownership by kind of order, then the ledger's own.
-    fn decide(&self, command: &Command) -> std::result::Result<(Intent, [strongroom_ledger::decide::Entry; 2]), Refusal> {
+    fn decide(
+        &self,
+        command: &Command,
+    ) -> std::result::Result<(Intent, [strongroom_ledger::decide::Entry; 2]), Refusal> {
         let intent = command.intent.clone()?;
         if self.broken.contains(&intent.from.0) || self.broken.contains(&intent.to.0) {
             return Err(Refusal::AccountUnderReview);
@@ -238,7 +241,14 @@ fn replay(view: &View, spent: &OrderRow, command: &Command) -> Result<Placed> {
 }
 
 /// Moves the money in the view and notes the rows that say so.
-fn post(tx: &mut Tx<'_>, view: &mut View, effects: &mut Effects, command: &Command, intent: &Intent, entries: &[strongroom_ledger::decide::Entry; 2]) -> Posted {
+fn post(
+    tx: &mut Tx<'_>,
+    view: &mut View,
+    effects: &mut Effects,
+    command: &Command,
+    intent: &Intent,
+    entries: &[strongroom_ledger::decide::Entry; 2],
+) -> Posted {
     let sequence = tx.next_position();
     let authority = match command.kind {
         PostingKind::Transfer => Authority::CustomerDevice(DeviceId(command.device)),
@@ -258,7 +268,10 @@ fn post(tx: &mut Tx<'_>, view: &mut View, effects: &mut Effects, command: &Comma
         refers: None,
     };
     let core_hash = leaf::part_hash(leaf::CORE, &command.core_salt, &core.encode());
-    tx.append(leaf::Kind::Posting, leaf::commitment(leaf::Kind::Posting, &core_hash, &command.payer_hash, &command.payee_hash));
+    tx.append(
+        leaf::Kind::Posting,
+        leaf::commitment(leaf::Kind::Posting, &core_hash, &command.payer_hash, &command.payee_hash),
+    );
     let (authority_kind, authority) = authority.parts();
     let mut row = TransferRow {
         sequence,
@@ -290,7 +303,12 @@ fn post(tx: &mut Tx<'_>, view: &mut View, effects: &mut Effects, command: &Comma
             account.last_sequence = sequence;
         }
         effects.touched.push(entry.account.0);
-        effects.entries.push(EntryRow { account: entry.account.0, sequence, amount: entry.amount, balance_after: entry.balance_after });
+        effects.entries.push(EntryRow {
+            account: entry.account.0,
+            sequence,
+            amount: entry.amount,
+            balance_after: entry.balance_after,
+        });
     }
     let posted = Posted {
         id: command.transfer,
@@ -348,7 +366,11 @@ pub fn posted(row: &TransferRow) -> Option<Posted> {
 }
 
 /// Accounts with their balances, and those whose rows do not carry our MAC.
-pub fn see_accounts(connection: &mut dyn Connection, keys: &Keyring, ids: &[Id]) -> strongroom_sql::Result<(HashMap<Id, AccountView>, Vec<Id>)> {
+pub fn see_accounts(
+    connection: &mut dyn Connection,
+    keys: &Keyring,
+    ids: &[Id],
+) -> strongroom_sql::Result<(HashMap<Id, AccountView>, Vec<Id>)> {
     let rows = accounts::by_ids(connection, ids, true)?;
     let balances: HashMap<Id, BalanceRow> =
         accounts::balances(connection, ids, true)?.into_iter().map(|b| (b.account, b)).collect();

@@ -63,7 +63,12 @@ pub struct Verified<T> {
 
 impl Bank {
     /// Checks a signed body. Malformed bodies are 400, signatures that do not hold 403.
-    pub async fn verify_order<T: SignedOrder>(&self, caller: &Caller, signature: Option<&str>, body: &[u8]) -> Result<Verified<T>> {
+    pub async fn verify_order<T: SignedOrder>(
+        &self,
+        caller: &Caller,
+        signature: Option<&str>,
+        body: &[u8],
+    ) -> Result<Verified<T>> {
         let order = T::parse(body).map_err(|e| Error::Malformed(e.to_string()))?;
         let signature = signature.ok_or_else(|| Error::bad_signature("the header x-jws-signature is missing"))?;
         let detached = jws::parse_detached(signature).map_err(|e| Error::bad_signature(&e.to_string()))?;
@@ -98,7 +103,9 @@ impl Bank {
             return Ok(known);
         }
         let keys = self.keys.clone();
-        let row = self.read(move |c| Ok(identity::devices(c, &[device.0])?.pop().filter(|row| row.check(&keys).is_ok()))).await?;
+        let row = self
+            .read(move |c| Ok(identity::devices(c, &[device.0])?.pop().filter(|row| row.check(&keys).is_ok())))
+            .await?;
         let unknown = || Error::bad_signature("the signing device is not known");
         let row = row.ok_or_else(unknown)?;
         let key = Arc::new(PublicKey::from_bytes(&row.public_key).map_err(|_| unknown())?);
@@ -145,7 +152,8 @@ impl Bank {
             Err(refusal) => return Ok(Err(refusal)),
         };
         let parsed = amount.currency.parse::<Currency>().map_err(|_| Refusal::CurrencyMismatch);
-        Ok(parsed.and_then(|currency| Ok(Intent { from, to, amount: currency.parse_amount(&amount.amount)?, currency })))
+        Ok(parsed
+            .and_then(|currency| Ok(Intent { from, to, amount: currency.parse_amount(&amount.amount)?, currency })))
     }
 
     /// An account by id or number.
@@ -165,7 +173,8 @@ impl Bank {
             return Ok(Ok(AccountId(id)));
         }
         let keys = self.keys.clone();
-        let found = self.read(move |c| Ok(accounts::by_number(c, &index)?.filter(|row| row.check(&keys).is_ok()))).await?;
+        let found =
+            self.read(move |c| Ok(accounts::by_number(c, &index)?.filter(|row| row.check(&keys).is_ok()))).await?;
         let Some(row) = found else { return Ok(Err(Refusal::NotFound)) };
         self.known_numbers.keep(index, row.id);
         Ok(Ok(AccountId(row.id)))
@@ -182,7 +191,9 @@ impl Bank {
             return Ok(owner);
         }
         let keys = self.keys.clone();
-        let row = self.read(move |c| Ok(accounts::by_ids(c, &[account], false)?.pop().filter(|row| row.check(&keys).is_ok()))).await?;
+        let row = self
+            .read(move |c| Ok(accounts::by_ids(c, &[account], false)?.pop().filter(|row| row.check(&keys).is_ok())))
+            .await?;
         let Some(row) = row else { return Ok(None) };
         self.known_owners.keep(account, row.owner);
         Ok(row.owner)

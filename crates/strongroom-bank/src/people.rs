@@ -78,7 +78,11 @@ impl Bank {
     pub async fn sign_up(&self, form: SignUp) -> Result<PersonId> {
         let mut errors = check(&form);
         if form.email.is_none() && form.phone.is_none() {
-            errors.push(FieldError { field: "email", code: "contact_required", detail: "Give an e-mail address or a phone number.".into() });
+            errors.push(FieldError {
+                field: "email",
+                code: "contact_required",
+                detail: "Give an e-mail address or a phone number.".into(),
+            });
         }
         if !errors.is_empty() {
             return Err(Error::Invalid(errors));
@@ -145,10 +149,11 @@ fn refused_code() -> Error {
 
 /// Field by field, in words a person understands.
 fn check(form: &SignUp) -> Vec<FieldError> {
-    let own: Vec<&str> = [Some(form.username.as_str()), form.full_name.as_deref(), form.email.as_deref(), form.phone.as_deref()]
-        .into_iter()
-        .flatten()
-        .collect();
+    let own: Vec<&str> =
+        [Some(form.username.as_str()), form.full_name.as_deref(), form.email.as_deref(), form.phone.as_deref()]
+            .into_iter()
+            .flatten()
+            .collect();
     let mut errors = Vec::new();
     errors.extend(credential::check_username(&form.username).err());
     if let Err(more) = credential::check_password(&form.password, true, &own) {
@@ -164,7 +169,9 @@ fn check(form: &SignUp) -> Vec<FieldError> {
 }
 
 fn prepare(keys: &Keyring, id: Id, form: &SignUp, role: &str, now_us: i64) -> Result<NewPerson> {
-    let normal = |r: std::result::Result<String, blind::NotNormal>| r.map_err(|_| Error::field("username", "malformed", "This cannot be used."));
+    let normal = |r: std::result::Result<String, blind::NotNormal>| {
+        r.map_err(|_| Error::field("username", "malformed", "This cannot be used."))
+    };
     let username = normal(blind::normal_username(&form.username))?;
     let email = form.email.as_deref().map(|v| normal(blind::normal_email(v))).transpose()?;
     let phone = form.phone.as_deref().map(|v| normal(blind::normal_phone(v))).transpose()?;
@@ -206,7 +213,10 @@ fn add(tx: &mut Tx<'_>, person: &NewPerson, enrolment: Option<&Id>) -> Result<Pe
         row.ok_or_else(refused_code)?;
     }
     if identity::person_by_username(tx.connection, &person.indexes.username)?.is_some() {
-        return Err(Error::Conflict { code: "username_taken", detail: "This user name is taken. Choose another.".into() });
+        return Err(Error::Conflict {
+            code: "username_taken",
+            detail: "This user name is taken. Choose another.".into(),
+        });
     }
     // Nothing below this line may fail.
     if let Some(id) = enrolment {
@@ -219,7 +229,9 @@ fn add(tx: &mut Tx<'_>, person: &NewPerson, enrolment: Option<&Id>) -> Result<Pe
 /// Opens a person's sealed data.
 pub(crate) fn open(keys: &Keyring, person: &PersonRow, row: &ProfileRow) -> Result<Profile> {
     let id = &person.id;
-    let text = |column, sealed: &Option<Vec<u8>>| sealed.as_deref().map(|s| keys.unseal_text(Some(id), column, id, s)).transpose();
+    let text = |column, sealed: &Option<Vec<u8>>| {
+        sealed.as_deref().map(|s| keys.unseal_text(Some(id), column, id, s)).transpose()
+    };
     Ok(Profile {
         id: Some(PersonId(*id)),
         status: match person.status {
@@ -247,9 +259,20 @@ pub(crate) fn enrolment_id(code: &str) -> Id {
 }
 
 /// Makes an invitation. Answers the code, which is not kept.
-pub(crate) fn invite(connection: &mut dyn strongroom_sql::Connection, keys: &Keyring, role: &str, now_us: i64) -> Result<String> {
+pub(crate) fn invite(
+    connection: &mut dyn strongroom_sql::Connection,
+    keys: &Keyring,
+    role: &str,
+    now_us: i64,
+) -> Result<String> {
     let code = format!("enrol-{}", hex::encode(&random::bytes::<16>()));
-    let mut row = EnrolmentRow { id: enrolment_id(&code), role: role.to_owned(), expires_us: now_us + ENROLMENT_VALID_US, used_us: None, mac: [0; 32] };
+    let mut row = EnrolmentRow {
+        id: enrolment_id(&code),
+        role: role.to_owned(),
+        expires_us: now_us + ENROLMENT_VALID_US,
+        used_us: None,
+        mac: [0; 32],
+    };
     row.mac = row.expected(keys);
     identity::insert_enrolment(connection, &row)?;
     Ok(code)

@@ -38,7 +38,8 @@ impl Bank {
             sessions::see(c, &keys, &caller, now_us)?;
             let (row, side) = see_posting(c, &keys, &caller, id)?;
             let posted = posted(&row).ok_or_else(|| Error::Integrity("a posting's currency is unknown".into()))?;
-            let description = side.and_then(|s| description(&keys, &caller.person, &row, s == View::Payer).unwrap_or(None));
+            let description =
+                side.and_then(|s| description(&keys, &caller.person, &row, s == View::Payer).unwrap_or(None));
             Ok(TransferDetails { posted, is_own_order: row.person == caller.person, description })
         })
         .await
@@ -60,7 +61,12 @@ impl Bank {
 }
 
 /// A posting, and on which side the caller stands; staff see the ones they ordered.
-pub(crate) fn see_posting(connection: &mut dyn Connection, keys: &Keyring, caller: &Caller, id: TransferId) -> Result<(TransferRow, Option<View>)> {
+pub(crate) fn see_posting(
+    connection: &mut dyn Connection,
+    keys: &Keyring,
+    caller: &Caller,
+    id: TransferId,
+) -> Result<(TransferRow, Option<View>)> {
     let row = store::transfer(connection, &id.0)?.ok_or(Error::NotFound)?;
     row.check(keys)?;
     let side = side_of(connection, keys, &caller.person, &row)?;
@@ -80,7 +86,15 @@ fn side_of(connection: &mut dyn Connection, keys: &Keyring, person: &Id, row: &T
     })
 }
 
-fn receipt(connection: &mut dyn Connection, keys: &Keyring, caller: &Caller, row: &TransferRow, view: View, size: u64, note: String) -> Result<Receipt> {
+fn receipt(
+    connection: &mut dyn Connection,
+    keys: &Keyring,
+    caller: &Caller,
+    row: &TransferRow,
+    view: View,
+    size: u64,
+    note: String,
+) -> Result<Receipt> {
     let gone = || Error::Forbidden { code: "erased", detail: "This part of the posting has been erased.".into() };
     let opened = |column, sealed: Option<&[u8]>| -> Result<Part> {
         let (salt, content) = open_part(keys, &caller.person, column, &row.id, sealed)?.ok_or_else(gone)?;
@@ -92,8 +106,16 @@ fn receipt(connection: &mut dyn Connection, keys: &Keyring, caller: &Caller, row
         view,
         core: posting_core(row)?,
         core_salt: row.core_salt,
-        payer: if view == View::Payer { opened(column::PAYER_PART, row.payer.as_deref())? } else { Part::Hash(row.payer_hash) },
-        payee: if view == View::Payee { opened(column::PAYEE_PART, row.payee.as_deref())? } else { Part::Hash(row.payee_hash) },
+        payer: if view == View::Payer {
+            opened(column::PAYER_PART, row.payer.as_deref())?
+        } else {
+            Part::Hash(row.payer_hash)
+        },
+        payee: if view == View::Payee {
+            opened(column::PAYEE_PART, row.payee.as_deref())?
+        } else {
+            Part::Hash(row.payee_hash)
+        },
         index,
         path,
         device: if view == View::Payer { Some(device_proof(connection, keys, &row.authority, size)?) } else { None },
@@ -103,7 +125,9 @@ fn receipt(connection: &mut dyn Connection, keys: &Keyring, caller: &Caller, row
 
 /// The device's own leaf: that its key was registered before it signed.
 fn device_proof(connection: &mut dyn Connection, keys: &Keyring, device: &Id, size: u64) -> Result<DeviceProof> {
-    let row = identity::devices(connection, &[*device])?.pop().ok_or_else(|| Error::Integrity("the signing device is gone".into()))?;
+    let row = identity::devices(connection, &[*device])?
+        .pop()
+        .ok_or_else(|| Error::Integrity("the signing device is gone".into()))?;
     row.check(keys)?;
     let fact = log::fact(connection, row.leaf)?.ok_or_else(|| Error::Integrity("the device's leaf is gone".into()))?;
     let index = fact.position as u64;

@@ -134,7 +134,8 @@ impl Bank {
             return if *exp > now_s { Ok(caller.clone()) } else { Err(Error::Unauthenticated) };
         }
         let key = |kid: &str| (kid == TOKEN_KID).then(|| self.keys.token.public());
-        let claims = token::verify(access_token, key, &self.origin, &self.origin, now_s).map_err(|_| Error::Unauthenticated)?;
+        let claims =
+            token::verify(access_token, key, &self.origin, &self.origin, now_s).map_err(|_| Error::Unauthenticated)?;
         let person: PersonId = claims.sub.parse().map_err(|_| Error::Unauthenticated)?;
         let session: SessionId = claims.sid.parse().map_err(|_| Error::Unauthenticated)?;
         let caller = Caller { person: person.0, session: session.0 };
@@ -195,7 +196,11 @@ impl Bank {
     pub async fn verify_factor(&self, challenge: &str, factor: &str, code: &str, browser: bool) -> Result<SignedIn> {
         let secret = challenge.strip_prefix("chl_").and_then(hex::decode_32).ok_or(Error::BadCredentials)?;
         if factor != "totp" {
-            return Err(Error::field("factor", "unknown_factor", "This kind of factor is not set up for you. Use totp."));
+            return Err(Error::field(
+                "factor",
+                "unknown_factor",
+                "This kind of factor is not set up for you. Use totp.",
+            ));
         }
         let id = challenge_id(&secret);
         let code = code.to_owned();
@@ -270,7 +275,8 @@ impl Bank {
             iat: now_s,
             exp: now_s + rules::ACCESS_TOKEN_S,
         };
-        let access_token = if row.kind == API { token::issue(&self.keys.token, TOKEN_KID, &claims) } else { String::new() };
+        let access_token =
+            if row.kind == API { token::issue(&self.keys.token, TOKEN_KID, &claims) } else { String::new() };
         SignedIn {
             session,
             person: PersonId(row.person),
@@ -336,9 +342,17 @@ fn begin_challenge(tx: &mut Tx<'_>, person: Id, secret: &[u8; 32]) -> Result<(Id
     Ok((row.id, row.purpose, if confirmed { vec!["totp"] } else { Vec::new() }))
 }
 
-fn live_challenge(connection: &mut dyn Connection, keys: &Keyring, id: &Id, purpose: i64, now_us: i64) -> Result<Option<ChallengeRow>> {
+fn live_challenge(
+    connection: &mut dyn Connection,
+    keys: &Keyring,
+    id: &Id,
+    purpose: i64,
+    now_us: i64,
+) -> Result<Option<ChallengeRow>> {
     let row = identity::challenge(connection, id)?;
-    Ok(row.filter(|r| r.purpose == purpose && r.expires_us > now_us && r.tries < rules::TRIES_MAX && r.check(keys).is_ok()))
+    Ok(row.filter(|r| {
+        r.purpose == purpose && r.expires_us > now_us && r.tries < rules::TRIES_MAX && r.check(keys).is_ok()
+    }))
 }
 
 /// The secrets of a session to be, drawn before the writer runs.
@@ -358,7 +372,10 @@ impl NewSession {
 fn meet_challenge(tx: &mut Tx<'_>, id: &Id, code: &str, new: &NewSession) -> Result<Option<(SessionRow, [u8; 32])>> {
     let Some(challenge) = live_challenge(tx.connection, tx.keys, id, SIGN_IN, tx.now_us)? else { return Ok(None) };
     let factors = identity::factors_of(tx.connection, &challenge.person)?;
-    let met = factors.iter().filter(|f| f.confirmed_us.is_some()).find_map(|f| Some((f, matching_step(tx.keys, f, code, tx.now_us)?)));
+    let met = factors
+        .iter()
+        .filter(|f| f.confirmed_us.is_some())
+        .find_map(|f| Some((f, matching_step(tx.keys, f, code, tx.now_us)?)));
     let Some((factor, step)) = met else {
         identity::count_try(tx.connection, id, challenge.tries + 1)?;
         return Ok(None);

@@ -80,7 +80,8 @@ impl<'a> Tx<'a> {
         if self.leaves.is_empty() {
             return Ok(None);
         }
-        let checkpoint = Checkpoint { origin: origin.to_owned(), size: self.frontier.size(), root: self.frontier.root() };
+        let checkpoint =
+            Checkpoint { origin: origin.to_owned(), size: self.frontier.size(), root: self.frontier.root() };
         let note = checkpoint.sign(&self.keys.log);
         let mut block = BlockRow {
             height: self.height,

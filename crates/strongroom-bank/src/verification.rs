@@ -45,14 +45,18 @@ impl Checks {
 
     /// Why the others do not.
     pub fn failures(&self) -> Vec<String> {
-        [&self.mac, &self.signature, &self.inclusion, &self.chain, &self.balances].into_iter().filter_map(|c| c.clone().err()).collect()
+        [&self.mac, &self.signature, &self.inclusion, &self.chain, &self.balances]
+            .into_iter()
+            .filter_map(|c| c.clone().err())
+            .collect()
     }
 }
 
 impl Bank {
     /// Checks one posting that the caller takes part in or ordered.
     pub async fn verification(&self, caller: &Caller, id: TransferId) -> Result<Checks> {
-        let (keys, caller, now_us, log_key) = (self.keys.clone(), caller.clone(), clock::now_us(), self.log_key.clone());
+        let (keys, caller, now_us, log_key) =
+            (self.keys.clone(), caller.clone(), clock::now_us(), self.log_key.clone());
         self.read(move |c| {
             sessions::see(c, &keys, &caller, now_us)?;
             let row = match see_posting(c, &keys, &caller, id) {
@@ -85,8 +89,8 @@ fn signature(connection: &mut dyn Connection, keys: &Keyring, row: &TransferRow)
     let rows = accounts::by_ids(connection, &[row.from, row.to], false)?;
     let owner = |id: &Id| rows.iter().find(|a| a.id == *id).and_then(|a| a.owner);
     let owner = owner(&row.from).or_else(|| owner(&row.to)).ok_or_else(|| broken("neither account has an owner"))?;
-    let (salt, content) =
-        open_part(keys, &owner, column::PAYER_PART, &row.id, row.payer.as_deref())?.ok_or_else(|| broken("the signed order has been erased"))?;
+    let (salt, content) = open_part(keys, &owner, column::PAYER_PART, &row.id, row.payer.as_deref())?
+        .ok_or_else(|| broken("the signed order has been erased"))?;
     if leaf::part_hash(leaf::PAYER, &salt, &content) != row.payer_hash {
         return Err(broken("the payer's part does not match its hash"));
     }
@@ -94,7 +98,8 @@ fn signature(connection: &mut dyn Connection, keys: &Keyring, row: &TransferRow)
     if sha256(&part.order) != row.order_hash {
         return Err(broken("the order does not match its hash"));
     }
-    let device = identity::devices(connection, &[row.authority])?.pop().ok_or_else(|| broken("the signing device is gone"))?;
+    let device =
+        identity::devices(connection, &[row.authority])?.pop().ok_or_else(|| broken("the signing device is gone"))?;
     device.check(keys)?;
     let key = PublicKey::from_bytes(&device.public_key).map_err(|e| broken(&e.to_string()))?;
     let detached = jws::parse_detached(&part.jws).map_err(|e| broken(&e.to_string()))?;
@@ -158,8 +163,10 @@ fn balances(connection: &mut dyn Connection, keys: &Keyring, row: &TransferRow) 
         if entry.amount != amount || before.checked_add(amount) != Some(entry.balance_after) {
             return Err(broken("an entry's amount or balance does not follow from the one before"));
         }
-        let newest = store::entries_below(connection, &account, i64::MAX, 1)?.pop().ok_or_else(|| broken("an entry is gone"))?;
-        let balance = accounts::balances(connection, &[account], false)?.pop().ok_or_else(|| broken("a balance is gone"))?;
+        let newest =
+            store::entries_below(connection, &account, i64::MAX, 1)?.pop().ok_or_else(|| broken("an entry is gone"))?;
+        let balance =
+            accounts::balances(connection, &[account], false)?.pop().ok_or_else(|| broken("a balance is gone"))?;
         balance.check(keys)?;
         if balance.balance != newest.balance_after || balance.last_sequence != newest.sequence {
             return Err(broken("an account's balance is not its newest entry's"));

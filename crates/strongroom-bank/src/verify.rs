@@ -78,7 +78,10 @@ fn integrity(what: String) -> Error {
 }
 
 /// Streams rows whose check may fail with our own error.
-fn stream<R>(run: impl FnOnce(&mut dyn FnMut(R) -> strongroom_sql::Result<()>) -> strongroom_sql::Result<()>, mut each: impl FnMut(R) -> Result<()>) -> Result<()> {
+fn stream<R>(
+    run: impl FnOnce(&mut dyn FnMut(R) -> strongroom_sql::Result<()>) -> strongroom_sql::Result<()>,
+    mut each: impl FnMut(R) -> Result<()>,
+) -> Result<()> {
     let mut failed = None;
     let outcome = run(&mut |row| {
         each(row).map_err(|e| {
@@ -93,7 +96,11 @@ fn stream<R>(run: impl FnOnce(&mut dyn FnMut(R) -> strongroom_sql::Result<()>) -
 }
 
 /// What each leaf must be, by the rows behind it. A posting is 32 bytes here, and its amounts.
-fn expected_leaves(connection: &mut dyn Connection, keys: &Keyring, report: &mut Report) -> Result<HashMap<i64, [u8; 32]>> {
+fn expected_leaves(
+    connection: &mut dyn Connection,
+    keys: &Keyring,
+    report: &mut Report,
+) -> Result<HashMap<i64, [u8; 32]>> {
     let mut expected = HashMap::new();
     stream(
         |each| store::each_transfer(connection, each),
@@ -132,7 +139,8 @@ fn blocks(connection: &mut dyn Connection, log_key: &LogKey, report: &mut Report
             if block.previous != previous || block_hash(&block) != block.hash {
                 return Err(integrity(format!("{at}: its hash or its link to the one before does not hold")));
             }
-            let checkpoint = log_key.verify(&block.note).map_err(|e| integrity(format!("{at}: its checkpoint: {e}")))?;
+            let checkpoint =
+                log_key.verify(&block.note).map_err(|e| integrity(format!("{at}: its checkpoint: {e}")))?;
             if checkpoint.size != block.size as u64 || block.size <= size {
                 return Err(integrity(format!("{at}: its size does not follow")));
             }
@@ -147,7 +155,12 @@ fn blocks(connection: &mut dyn Connection, log_key: &LogKey, report: &mut Report
 }
 
 /// Leaves are contiguous, match the rows behind them, and give each block's root.
-fn leaves(connection: &mut dyn Connection, expected: &HashMap<i64, [u8; 32]>, roots: &HashMap<i64, [u8; 32]>, report: &mut Report) -> Result<()> {
+fn leaves(
+    connection: &mut dyn Connection,
+    expected: &HashMap<i64, [u8; 32]>,
+    roots: &HashMap<i64, [u8; 32]>,
+    report: &mut Report,
+) -> Result<()> {
     let mut frontier = Frontier::default();
     let mut checked = 0;
     stream(
@@ -164,7 +177,10 @@ fn leaves(connection: &mut dyn Connection, expected: &HashMap<i64, [u8; 32]>, ro
             if let Some(root) = roots.get(&(report.leaves as i64)) {
                 checked += 1;
                 if frontier.root() != *root {
-                    return Err(integrity(format!("the block that ends at leaf {} signed another root", leaf.position)));
+                    return Err(integrity(format!(
+                        "the block that ends at leaf {} signed another root",
+                        leaf.position
+                    )));
                 }
             }
             Ok(())
@@ -241,7 +257,12 @@ fn entries(connection: &mut dyn Connection, report: &Report) -> Result<HashMap<I
 }
 
 /// Each account's balance is its newest entry's, none is under its floor, and every currency sums to zero.
-fn accounts_follow(connection: &mut dyn Connection, keys: &Keyring, expected: &HashMap<Id, (i64, i64)>, report: &mut Report) -> Result<()> {
+fn accounts_follow(
+    connection: &mut dyn Connection,
+    keys: &Keyring,
+    expected: &HashMap<Id, (i64, i64)>,
+    report: &mut Report,
+) -> Result<()> {
     let mut stored = HashMap::new();
     stream(
         |each| accounts::each_balance(connection, each),
@@ -261,7 +282,8 @@ fn accounts_follow(connection: &mut dyn Connection, keys: &Keyring, expected: &H
         |row: accounts::AccountRow| {
             let at = crate::hex::encode(&row.id);
             row.check(keys).map_err(|_| integrity(format!("account {at}: its row was changed (MAC)")))?;
-            let balance = *stored.get(&row.id).ok_or_else(|| integrity(format!("account {at}: its balance is missing")))?;
+            let balance =
+                *stored.get(&row.id).ok_or_else(|| integrity(format!("account {at}: its balance is missing")))?;
             if row.floor.is_some_and(|floor| balance < floor) {
                 return Err(integrity(format!("account {at}: its balance is under its limit")));
             }
@@ -300,7 +322,10 @@ fn orders(connection: &mut dyn Connection, report: &mut Report) -> Result<()> {
             let Some(sequence) = row.sequence else { return Ok(()) };
             matched += 1;
             if by_order.get(&(row.person, row.order_id.clone())) != Some(&(sequence, row.body_hash)) {
-                return Err(integrity(format!("order {}: it does not match its posting at sequence {sequence}", row.order_id)));
+                return Err(integrity(format!(
+                    "order {}: it does not match its posting at sequence {sequence}",
+                    row.order_id
+                )));
             }
             Ok(())
         },

@@ -192,9 +192,15 @@ impl Writer {
     }
 
     #[allow(clippy::type_complexity)] // the two halves of one attempt, named at both ends
-    fn apply(&mut self, batch: &mut [Task], now_us: i64, id: &[u8; 16]) -> strongroom_sql::Result<(Vec<Result<Placed>>, Option<(LogState, String)>)> {
+    fn apply(
+        &mut self,
+        batch: &mut [Task],
+        now_us: i64,
+        id: &[u8; 16],
+    ) -> strongroom_sql::Result<(Vec<Result<Placed>>, Option<(LogState, String)>)> {
         if !meta::stamp_batch(self.connection.as_mut(), self.epoch, id)? {
-            self.stopped = Some("Another server has taken this bank's writer role; stop one of the two and start again.".into());
+            self.stopped =
+                Some("Another server has taken this bank's writer role; stop one of the two and start again.".into());
             return Err(strongroom_sql::Error::other("the writer's lease was lost"));
         }
         let mut tx = Tx::new(self.connection.as_mut(), &self.keys, now_us, &self.log);
@@ -240,7 +246,8 @@ impl Writer {
             match task {
                 Task::Other(job) => job.answer(None),
                 Task::Money(_, reply) => {
-                    let outcome = placed.next().unwrap_or_else(|| Err(Error::Internal("an order was not decided".into())));
+                    let outcome =
+                        placed.next().unwrap_or_else(|| Err(Error::Internal("an order was not decided".into())));
                     let _ = reply.send(outcome);
                 }
             }

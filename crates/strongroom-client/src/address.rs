@@ -80,7 +80,15 @@ mod tests {
         assert_eq!(shown("https://Bank.example/").as_deref(), Some("https://bank.example"));
         assert_eq!(shown("https://127.0.0.1:8443").as_deref(), Some("https://127.0.0.1:8443"));
         assert_eq!(shown("https://[::1]:8443").as_deref(), Some("https://[::1]:8443"));
-        for wrong in ["http://bank", "bank", "https://", "https://a:b@bank", "https://bank/x", "https://bank:x", "https://[::1]x"] {
+        for wrong in [
+            "http://bank",
+            "bank",
+            "https://",
+            "https://a:b@bank",
+            "https://bank/x",
+            "https://bank:x",
+            "https://[::1]x",
+        ] {
             assert_eq!(shown(wrong), None, "{wrong}");
         }
     }

@@ -4,8 +4,9 @@ use hyper::Method;
 use hyper::body::Bytes;
 use serde::Serialize;
 use strongroom_api::{
-    Account, Block, CashOrder, ConfirmFactor, CreatedDevice, CreatedUser, DeviceItem, Enrolment, Entry, List, Me, NewAccount, NewDevice,
-    NewSession, NewTotp, NewUser, Refresh, Session, SessionItem, SignInStep, Transfer, TransferOrder, Verification, VerifyFactor, WellKnown,
+    Account, Block, CashOrder, ConfirmFactor, CreatedDevice, CreatedUser, DeviceItem, Enrolment, Entry, List, Me,
+    NewAccount, NewDevice, NewSession, NewTotp, NewUser, Refresh, Session, SessionItem, SignInStep, Transfer,
+    TransferOrder, Verification, VerifyFactor, WellKnown,
 };
 use strongroom_crypto::sign::PublicKey;
 
@@ -148,7 +149,14 @@ impl Client {
     }
 
     /// An order that got no answer is placed once more, the same bytes: its id makes that harmless.
-    async fn place(&self, path: &str, purpose: Purpose, signer: &Signer, order: &impl Serialize, now_s: i64) -> Result<Transfer> {
+    async fn place(
+        &self,
+        path: &str,
+        purpose: Purpose,
+        signer: &Signer,
+        order: &impl Serialize,
+        now_s: i64,
+    ) -> Result<Transfer> {
         let body = Bytes::from(serde_json::to_vec(order).map_err(|e| Error::Answer(e.to_string()))?);
         let signature = signer.sign(purpose, &body, now_s);
         let content = || Content::signed(body.clone(), &signature);
@@ -176,7 +184,8 @@ fn paged(path: &str, cursor: Option<&str>, limit: usize) -> Result<String> {
 /// An id or cursor that goes into a path. None has other characters than these, so nothing is
 /// escaped, and what has others does not exist.
 fn segment(id: &str) -> Result<&str> {
-    let is_plain = !id.is_empty() && id.bytes().all(|b| b.is_ascii_alphanumeric() || b"_-.".contains(&b)) && !id.starts_with('.');
+    let is_plain =
+        !id.is_empty() && id.bytes().all(|b| b.is_ascii_alphanumeric() || b"_-.".contains(&b)) && !id.starts_with('.');
     if is_plain {
         return Ok(id);
     }

@@ -22,7 +22,9 @@ pub enum Error {
         cause: String,
     },
     /// Who answers is not the bank that was pinned.
-    #[error("{server} did not prove that it is the bank: {cause}; if its authority was replaced, ask the bank for the new one and give it with --ca FILE")]
+    #[error(
+        "{server} did not prove that it is the bank: {cause}; if its authority was replaced, ask the bank for the new one and give it with --ca FILE"
+    )]
     Untrusted {
         /// The address.
         server: String,
@@ -46,7 +48,9 @@ pub enum Error {
         retry_after_s: Option<u64>,
     },
     /// The answer is not what the API promises.
-    #[error("the server's answer was not understood: {0}; check that the server and this program have the same version")]
+    #[error(
+        "the server's answer was not understood: {0}; check that the server and this program have the same version"
+    )]
     Answer(String),
     /// The client's own files.
     #[error(transparent)]

@@ -218,7 +218,8 @@ fn read_json<T: DeserializeOwned>(path: &Path) -> Result<Option<T>> {
 }
 
 fn write_json(path: &Path, value: &impl Serialize) -> Result<()> {
-    let text = serde_json::to_vec_pretty(value).map_err(|e| StateError::Content { path: path.into(), cause: e.to_string() })?;
+    let text = serde_json::to_vec_pretty(value)
+        .map_err(|e| StateError::Content { path: path.into(), cause: e.to_string() })?;
     write(path, &Zeroizing::new(text))
 }
 

@@ -77,7 +77,8 @@ impl Client {
 
     /// This client, speaking for whoever has the token.
     pub fn with_token(&self, token: &str) -> Result<Self> {
-        let mut bearer = HeaderValue::from_str(&format!("Bearer {token}")).map_err(|_| Error::Answer("a token is not plain text".into()))?;
+        let mut bearer = HeaderValue::from_str(&format!("Bearer {token}"))
+            .map_err(|_| Error::Answer("a token is not plain text".into()))?;
         bearer.set_sensitive(true);
         Ok(Client { bearer: Some(bearer), ..self.clone() })
     }
@@ -102,7 +103,12 @@ impl Client {
     }
 
     /// Sends JSON, if any, and reads JSON; a problem becomes an error.
-    pub async fn call<T: DeserializeOwned>(&self, method: Method, path: &str, body: Option<&impl Serialize>) -> Result<T> {
+    pub async fn call<T: DeserializeOwned>(
+        &self,
+        method: Method,
+        path: &str,
+        body: Option<&impl Serialize>,
+    ) -> Result<T> {
         let content = body.map(Content::json).transpose()?;
         self.send(method, path, content).await?.accepted()?.json()
     }
@@ -152,7 +158,8 @@ impl Client {
     async fn read(&self, sender: Sender, response: Response<Incoming>) -> Result<Answer> {
         let status = response.status().as_u16();
         let retry_after_s = response.headers().get(RETRY_AFTER).and_then(|v| v.to_str().ok()?.parse().ok());
-        let body = Limited::new(response.into_body(), ANSWER_BYTES_MAX).collect().await.map_err(|e| self.lost(e))?.to_bytes();
+        let body =
+            Limited::new(response.into_body(), ANSWER_BYTES_MAX).collect().await.map_err(|e| self.lost(e))?.to_bytes();
         if let Ok(mut idle) = self.idle.lock()
             && idle.len() < IDLE_MAX
         {
@@ -191,7 +198,10 @@ impl Server {
     }
 
     fn refused(&self, error: &std::io::Error) -> Error {
-        let is_about_trust = error.get_ref().and_then(|e| e.downcast_ref::<rustls::Error>()).is_some_and(|e| matches!(e, rustls::Error::InvalidCertificate(_)));
+        let is_about_trust = error
+            .get_ref()
+            .and_then(|e| e.downcast_ref::<rustls::Error>())
+            .is_some_and(|e| matches!(e, rustls::Error::InvalidCertificate(_)));
         match is_about_trust {
             true => Error::Untrusted { server: self.url.to_string(), cause: error.to_string() },
             false => self.unreachable(error),
@@ -208,7 +218,8 @@ impl Content {
 
     /// These bytes, with their signature.
     pub fn signed(body: Bytes, signature: &str) -> Result<Self> {
-        let signature = HeaderValue::from_str(signature).map_err(|_| Error::Answer("a signature is not plain text".into()))?;
+        let signature =
+            HeaderValue::from_str(signature).map_err(|_| Error::Answer("a signature is not plain text".into()))?;
         Ok(Content { body, signature: Some(signature) })
     }
 }
@@ -220,7 +231,13 @@ impl Answer {
             return Ok(self);
         }
         let problem = serde_json::from_slice(&self.body).unwrap_or_else(|_| {
-            Problem::new(self.status, "", "unknown", &format!("the server answered with status {} and no words", self.status), Vec::new())
+            Problem::new(
+                self.status,
+                "",
+                "unknown",
+                &format!("the server answered with status {} and no words", self.status),
+                Vec::new(),
+            )
         });
         Err(Error::Refused { problem: Box::new(problem), retry_after_s: self.retry_after_s })
     }

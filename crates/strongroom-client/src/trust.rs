@@ -48,7 +48,8 @@ impl Presented {
             .build()
             .map_err(|e| Error::Authority(e.to_string()))?;
         let chain = self.0.lock().map(|chain| chain.clone()).unwrap_or_default();
-        let (server_certificate, others) = chain.split_first().ok_or_else(|| untrusted("it showed no certificate".into()))?;
+        let (server_certificate, others) =
+            chain.split_first().ok_or_else(|| untrusted("it showed no certificate".into()))?;
         let now = UnixTime::since_unix_epoch(std::time::Duration::from_secs(now_s.max(0) as u64));
         let checked = verifier.verify_server_cert(server_certificate, others, &server.name()?, &[], now);
         checked.map(|_| ()).map_err(|e| untrusted(format!("the authority it names is not its own ({e})")))

@@ -114,7 +114,8 @@ mod tests {
     #[test]
     fn other_headers_are_refused() {
         let signature = base64url::encode(&[0; 64]);
-        let with = |header: &str| parse_detached(&format!("{}..{signature}", base64url::encode(header.as_bytes()))).map(drop);
+        let with =
+            |header: &str| parse_detached(&format!("{}..{signature}", base64url::encode(header.as_bytes()))).map(drop);
         let good = r#"{"alg":"EdDSA","kid":"d","typ":"order","aud":"b","exp":1,"b64":false,"crit":["b64"]}"#;
         assert_eq!(with(good), Ok(()));
         for bad in [

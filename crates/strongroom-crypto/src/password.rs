@@ -32,14 +32,18 @@ impl Hasher {
 
     fn argon2(&self) -> Argon2<'_> {
         let params = Params::new(MEMORY_KIB, PASSES, LANES, None).expect("the parameters are within bounds");
-        Argon2::new_with_secret(self.pepper.expose(), Algorithm::Argon2id, Version::V0x13, params).expect("the pepper is short enough")
+        Argon2::new_with_secret(self.pepper.expose(), Algorithm::Argon2id, Version::V0x13, params)
+            .expect("the pepper is short enough")
     }
 
     /// The hash of a password, as a PHC string.
     pub fn hash(&self, password: &str) -> String {
         let normal = Zeroizing::new(password.nfc().collect::<String>());
         let salt = random::bytes::<16>();
-        self.argon2().hash_password_with_salt(normal.as_bytes(), &salt).expect("hashing has no other failure").to_string()
+        self.argon2()
+            .hash_password_with_salt(normal.as_bytes(), &salt)
+            .expect("hashing has no other failure")
+            .to_string()
     }
 
     /// Whether a password has this hash.

@@ -41,7 +41,8 @@ pub fn fill(buffer: &mut [u8]) {
     BLOCKS.with_borrow_mut(|slot| {
         let block = slot.get_or_insert_with(new_block);
         block.draws += 1;
-        let is_stale = block.draws % DRAWS_BETWEEN_LOOKS == 0 && (block.process != std::process::id() || block.drawn.elapsed() > AGE_MAX);
+        let is_stale = block.draws % DRAWS_BETWEEN_LOOKS == 0
+            && (block.process != std::process::id() || block.drawn.elapsed() > AGE_MAX);
         if is_stale || block.used + buffer.len() > BLOCK {
             *block = new_block();
         }
@@ -62,7 +63,8 @@ pub fn bytes<const N: usize>() -> [u8; N] {
 
 #[allow(clippy::disallowed_methods)] // the age of randomness is nobody else's time
 fn new_block() -> Box<Block> {
-    let mut block = Box::new(Block { bytes: [0; BLOCK], used: 0, process: std::process::id(), drawn: Instant::now(), draws: 0 });
+    let mut block =
+        Box::new(Block { bytes: [0; BLOCK], used: 0, process: std::process::id(), drawn: Instant::now(), draws: 0 });
     from_system(&mut block.bytes);
     block
 }

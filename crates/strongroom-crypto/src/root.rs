@@ -26,7 +26,9 @@ pub enum RootError {
     #[error("the key provider `{0}` is not known; give file:PATH or env:NAME")]
     UnknownProvider(String),
     /// A file could not be read or written.
-    #[error("the root key file {path}: {source}; name the right file in strongroom.toml, [key] root, or restore it from where it is kept")]
+    #[error(
+        "the root key file {path}: {source}; name the right file in strongroom.toml, [key] root, or restore it from where it is kept"
+    )]
     File {
         /// The file.
         path: String,
@@ -45,7 +47,9 @@ pub enum RootError {
     #[error("the environment variable {0} is not set; set it to the bank's root key line")]
     Unset(String),
     /// The variable is to be set by the operator, who makes the key.
-    #[error("the environment variable {0} is not set; make a key with: printf 'strongroom-root-key-v1 %s' \"$(head -c 32 /dev/urandom | basenc --base64url | tr -d =)\"")]
+    #[error(
+        "the environment variable {0} is not set; make a key with: printf 'strongroom-root-key-v1 %s' \"$(head -c 32 /dev/urandom | basenc --base64url | tr -d =)\""
+    )]
     MakeYourOwn(String),
     /// What was read is not a root key.
     #[error("{0} does not hold a root key: it must be one line `strongroom-root-key-v1 ` and 43 base64url characters")]
@@ -68,7 +72,9 @@ impl Provider {
     pub fn create(&self) -> Result<(), RootError> {
         match self {
             Provider::File(path) => write_new(path),
-            Provider::Environment(name) if std::env::var_os(name).is_none() => Err(RootError::MakeYourOwn(name.clone())),
+            Provider::Environment(name) if std::env::var_os(name).is_none() => {
+                Err(RootError::MakeYourOwn(name.clone()))
+            }
             Provider::Environment(_) => self.load().map(drop),
         }
     }

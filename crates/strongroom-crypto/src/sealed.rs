@@ -156,7 +156,8 @@ pub(crate) fn seal_with_nonce(key: &FieldKey, context: &Context<'_>, plaintext: 
     sealed.extend_from_slice(plaintext);
     let header = header_bytes(key);
     let tag = with_aad(&header, context, |aad| {
-        key.with(nonce, |gcm, nonce| gcm.seal_in_place_separate_tag(nonce, Aad::from(aad), &mut sealed[start..])).expect("a field is shorter than 64 GiB")
+        key.with(nonce, |gcm, nonce| gcm.seal_in_place_separate_tag(nonce, Aad::from(aad), &mut sealed[start..]))
+            .expect("a field is shorter than 64 GiB")
     });
     sealed.extend_from_slice(tag.as_ref());
     sealed
@@ -172,7 +173,9 @@ pub fn open(key: &FieldKey, context: &Context<'_>, sealed: &[u8]) -> Result<Vec<
     let nonce = &sealed[HEADER..start];
     let mut opened = sealed[start..].to_vec();
     let length = with_aad(&sealed[..HEADER], context, |aad| {
-        key.with(nonce, |gcm, nonce| gcm.open_in_place(nonce, Aad::from(aad), &mut opened).map(|p| p.len()).map_err(|_| OpenError::NotAuthentic))
+        key.with(nonce, |gcm, nonce| {
+            gcm.open_in_place(nonce, Aad::from(aad), &mut opened).map(|p| p.len()).map_err(|_| OpenError::NotAuthentic)
+        })
     })?;
     opened.truncate(length);
     Ok(opened)
@@ -224,8 +227,17 @@ fn with_aad<R>(header: &[u8], context: &Context<'_>, run: impl FnOnce(&[u8]) -> 
     let mut used = 0;
     let row_len = (row.len() as u32).to_be_bytes();
     let kind = [context.kind as u8];
-    let parts: [&[u8]; 9] =
-        [header, &16u32.to_be_bytes(), &context.store, &16u32.to_be_bytes(), &context.column.0, &row_len, row, &1u32.to_be_bytes(), &kind];
+    let parts: [&[u8]; 9] = [
+        header,
+        &16u32.to_be_bytes(),
+        &context.store,
+        &16u32.to_be_bytes(),
+        &context.column.0,
+        &row_len,
+        row,
+        &1u32.to_be_bytes(),
+        &kind,
+    ];
     for part in parts {
         aad[used..used + part.len()].copy_from_slice(part);
         used += part.len();
@@ -290,7 +302,9 @@ mod tests {
     fn xaes(key: [u8; 32], aad: &[u8]) -> String {
         let derived = Xaes::new(&key).derive(b"ABCDEFGHIJKL");
         let mut bytes = b"XAES-256-GCM".to_vec();
-        derived.seal_in_place_append_tag(Nonce::assume_unique_for_key(*b"MNOPQRSTUVWX"), Aad::from(aad), &mut bytes).unwrap();
+        derived
+            .seal_in_place_append_tag(Nonce::assume_unique_for_key(*b"MNOPQRSTUVWX"), Aad::from(aad), &mut bytes)
+            .unwrap();
         bytes.iter().map(|b| format!("{b:02x}")).collect()
     }
 

@@ -40,7 +40,9 @@ impl Secret {
         }
         let mut key = Secret(Box::new([0; 32]));
         let prk = Salt::new(HKDF_SHA256, &[]).extract(self.expose());
-        prk.expand(&[label.as_bytes()], Len32).and_then(|okm| okm.fill(key.0.as_mut_slice())).expect("HKDF gives 32 bytes");
+        prk.expand(&[label.as_bytes()], Len32)
+            .and_then(|okm| okm.fill(key.0.as_mut_slice()))
+            .expect("HKDF gives 32 bytes");
         key
     }
 }

@@ -1,9 +1,10 @@
 //! Signatures: Ed25519 (RFC 8032) and ECDSA P-256 with SHA-256 (FIPS 186-5, as JOSE's ES256).
 
-use aws_lc_rs::signature::{
-    self, ECDSA_P256_SHA256_FIXED, ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, Ed25519KeyPair, KeyPair, ParsedPublicKey,
-};
 use aws_lc_rs::rand::SystemRandom;
+use aws_lc_rs::signature::{
+    self, ECDSA_P256_SHA256_FIXED, ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, Ed25519KeyPair, KeyPair,
+    ParsedPublicKey,
+};
 use serde_json::{Value, json};
 use zeroize::Zeroizing;
 
@@ -61,7 +62,8 @@ impl SigningKey {
 
     /// A new P-256 key.
     pub fn generate_p256() -> Self {
-        let document = EcdsaKeyPair::generate_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, &SystemRandom::new()).expect("the generator works");
+        let document = EcdsaKeyPair::generate_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, &SystemRandom::new())
+            .expect("the generator works");
         Self::from_bytes(document.as_ref()).expect("a key that was just made can be read")
     }
 }
@@ -94,7 +96,9 @@ impl SigningKey {
     pub fn sign(&self, message: &[u8]) -> Vec<u8> {
         match &self.pair {
             Pair::Ed25519(pair) => pair.sign(message).as_ref().to_vec(),
-            Pair::P256(pair) => pair.sign(&SystemRandom::new(), message).expect("the generator works").as_ref().to_vec(),
+            Pair::P256(pair) => {
+                pair.sign(&SystemRandom::new(), message).expect("the generator works").as_ref().to_vec()
+            }
         }
     }
 
@@ -240,7 +244,15 @@ mod tests {
 
     #[test]
     fn rfc_8032_test_1() {
-        let seed: Vec<u8> = (0..32).map(|i| u8::from_str_radix(&"9d61b19deffd5a60ba844af492ec2cc44449c5697b326919703bac031cae7f60"[2 * i..2 * i + 2], 16).unwrap()).collect();
+        let seed: Vec<u8> = (0..32)
+            .map(|i| {
+                u8::from_str_radix(
+                    &"9d61b19deffd5a60ba844af492ec2cc44449c5697b326919703bac031cae7f60"[2 * i..2 * i + 2],
+                    16,
+                )
+                .unwrap()
+            })
+            .collect();
         let key = SigningKey::from_bytes(&seed).unwrap();
         let hex: String = key.public().raw().iter().map(|b| format!("{b:02x}")).collect();
         assert_eq!(hex, "d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a");
@@ -249,7 +261,12 @@ mod tests {
 
     #[test]
     fn refuses_private_and_foreign_keys() {
-        for jwk in [json!({"kty": "oct", "k": "AA"}), json!({"kty": "OKP", "crv": "X25519", "x": "AA"}), json!({"kty": "OKP", "crv": "Ed25519", "x": "AA"}), json!({"kty": "OKP", "crv": "Ed25519", "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo", "d": "AA"})] {
+        for jwk in [
+            json!({"kty": "oct", "k": "AA"}),
+            json!({"kty": "OKP", "crv": "X25519", "x": "AA"}),
+            json!({"kty": "OKP", "crv": "Ed25519", "x": "AA"}),
+            json!({"kty": "OKP", "crv": "Ed25519", "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo", "d": "AA"}),
+        ] {
             assert_eq!(PublicKey::from_jwk(&jwk).unwrap_err(), BadKey);
         }
     }

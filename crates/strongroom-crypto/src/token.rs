@@ -65,7 +65,13 @@ pub fn issue(key: &SigningKey, kid: &str, claims: &Claims) -> String {
 }
 
 /// Checks a token of `iss` for `aud` at a time.
-pub fn verify(token: &str, key_by_kid: impl Fn(&str) -> Option<PublicKey>, iss: &str, aud: &str, now_s: i64) -> Result<Claims, TokenError> {
+pub fn verify(
+    token: &str,
+    key_by_kid: impl Fn(&str) -> Option<PublicKey>,
+    iss: &str,
+    aud: &str,
+    now_s: i64,
+) -> Result<Claims, TokenError> {
     let (signed, signature) = token.rsplit_once('.').ok_or(TokenError::Malformed)?;
     let (header, claims) = signed.split_once('.').ok_or(TokenError::Malformed)?;
     let decode = |text: &str| base64url::decode(text).ok_or(TokenError::Malformed);
@@ -94,16 +100,25 @@ mod tests {
     #[test]
     fn only_our_own_tokens_pass() {
         let key = SigningKey::generate_ed25519();
-        let claims = Claims { iss: "b".into(), aud: "b".into(), sub: "usr".into(), sid: "sess".into(), iat: 1, exp: 10 };
+        let claims =
+            Claims { iss: "b".into(), aud: "b".into(), sub: "usr".into(), sid: "sess".into(), iat: 1, exp: 10 };
         let token = issue(&key, "k1", &claims);
         let find = |kid: &str| (kid == "k1").then(|| key.public());
         assert_eq!(verify(&token, find, "b", "b", 5).unwrap(), claims);
         assert_eq!(verify(&token, find, "b", "b", 10), Err(TokenError::Expired));
         assert_eq!(verify(&token, find, "c", "b", 5), Err(TokenError::Foreign));
-        assert_eq!(verify(&issue(&SigningKey::generate_ed25519(), "k1", &claims), find, "b", "b", 5), Err(TokenError::Signature));
+        assert_eq!(
+            verify(&issue(&SigningKey::generate_ed25519(), "k1", &claims), find, "b", "b", 5),
+            Err(TokenError::Signature)
+        );
         assert_eq!(verify(&issue(&key, "k2", &claims), find, "b", "b", 5), Err(TokenError::Signature));
         let rest = token.split_once('.').unwrap().1;
-        for header in [r#"{"alg":"none","typ":"at+jwt","kid":"k1"}"#, r#"{"alg":"HS256","typ":"at+jwt","kid":"k1"}"#, r#"{"alg":"EdDSA","typ":"at+jwt","kid":"k1","jwk":{}}"#, r#"{"alg":"EdDSA","typ":"JWT","kid":"k1"}"#] {
+        for header in [
+            r#"{"alg":"none","typ":"at+jwt","kid":"k1"}"#,
+            r#"{"alg":"HS256","typ":"at+jwt","kid":"k1"}"#,
+            r#"{"alg":"EdDSA","typ":"at+jwt","kid":"k1","jwk":{}}"#,
+            r#"{"alg":"EdDSA","typ":"JWT","kid":"k1"}"#,
+        ] {
             let forged = format!("{}.{rest}", base64url::encode(header.as_bytes()));
             assert_eq!(verify(&forged, find, "b", "b", 5), Err(TokenError::Malformed), "{header}");
         }

@@ -83,7 +83,10 @@ pub fn from_base32(text: &str) -> Result<Vec<u8>, NotBase32> {
 /// The link that authenticator apps read from a QR code.
 pub fn otpauth_uri(issuer: &str, account: &str, secret: &[u8]) -> String {
     let (issuer, account) = (escape(issuer), escape(account));
-    format!("otpauth://totp/{issuer}:{account}?secret={}&issuer={issuer}&algorithm=SHA1&digits={DIGITS}&period={STEP_S}", to_base32(secret))
+    format!(
+        "otpauth://totp/{issuer}:{account}?secret={}&issuer={issuer}&algorithm=SHA1&digits={DIGITS}&period={STEP_S}",
+        to_base32(secret)
+    )
 }
 
 fn escape(text: &str) -> String {
@@ -105,7 +108,9 @@ mod tests {
     fn rfc_6238_vectors() {
         // The RFC gives eight digits; six are their last six.
         let secret = b"12345678901234567890";
-        for (time_s, eight) in [(59, "94287082"), (1_111_111_109, "07081804"), (1_234_567_890, "89005924"), (20_000_000_000, "65353130")] {
+        for (time_s, eight) in
+            [(59, "94287082"), (1_111_111_109, "07081804"), (1_234_567_890, "89005924"), (20_000_000_000, "65353130")]
+        {
             assert_eq!(code(secret, time_s), eight[2..]);
         }
     }

@@ -18,7 +18,8 @@ pub fn wrap(kek: &Secret, info: &str, key: &Secret) -> Vec<u8> {
 
 /// Unwraps it, for the same purpose.
 pub fn unwrap(kek: &Secret, info: &str, wrapped: &[u8]) -> Result<Secret, NotUnwrapped> {
-    let opened = sealed::open(&FieldKey::new(kek, Suite::Xaes256Gcm, 1), &context(info), wrapped).map_err(|_| NotUnwrapped)?;
+    let opened =
+        sealed::open(&FieldKey::new(kek, Suite::Xaes256Gcm, 1), &context(info), wrapped).map_err(|_| NotUnwrapped)?;
     let opened = zeroize::Zeroizing::new(opened);
     let bytes: [u8; 32] = opened.as_slice().try_into().map_err(|_| NotUnwrapped)?;
     Ok(Secret::from_bytes(bytes))

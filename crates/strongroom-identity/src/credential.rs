@@ -19,11 +19,60 @@ const PASSWORD_CHARS_MAX: usize = 256;
 
 /// Passwords that guessers try first. Compared without case, also with digits or signs at the end.
 const COMMON: &[&str] = &[
-    "password", "passw0rd", "p@ssword", "p@ssw0rd", "12345678", "123456789", "1234567890", "123123123", "11111111", "00000000", "qwertyui",
-    "qwertyuiop", "qwerty123", "asdfghjk", "asdfghjkl", "zxcvbnm1", "1q2w3e4r", "1qaz2wsx", "iloveyou", "sunshine", "princess", "football",
-    "baseball", "welcome1", "superman", "trustno1", "letmein1", "whatever", "starwars", "computer", "michelle", "jennifer", "corvette",
-    "abcd1234", "abc12345", "a1b2c3d4", "changeme", "administrator", "password1", "contraseña", "contrasena", "strongroom", "strongroom1",
-    "87654321", "88888888", "66666666", "99999999", "internet", "liverpool", "mercedes", "samantha", "charlie1", "dragon12", "monkey12",
+    "password",
+    "passw0rd",
+    "p@ssword",
+    "p@ssw0rd",
+    "12345678",
+    "123456789",
+    "1234567890",
+    "123123123",
+    "11111111",
+    "00000000",
+    "qwertyui",
+    "qwertyuiop",
+    "qwerty123",
+    "asdfghjk",
+    "asdfghjkl",
+    "zxcvbnm1",
+    "1q2w3e4r",
+    "1qaz2wsx",
+    "iloveyou",
+    "sunshine",
+    "princess",
+    "football",
+    "baseball",
+    "welcome1",
+    "superman",
+    "trustno1",
+    "letmein1",
+    "whatever",
+    "starwars",
+    "computer",
+    "michelle",
+    "jennifer",
+    "corvette",
+    "abcd1234",
+    "abc12345",
+    "a1b2c3d4",
+    "changeme",
+    "administrator",
+    "password1",
+    "contraseña",
+    "contrasena",
+    "strongroom",
+    "strongroom1",
+    "87654321",
+    "88888888",
+    "66666666",
+    "99999999",
+    "internet",
+    "liverpool",
+    "mercedes",
+    "samantha",
+    "charlie1",
+    "dragon12",
+    "monkey12",
 ];
 
 /// 3 to 32 letters, digits, dots, hyphens or underscores.
@@ -45,7 +94,10 @@ pub fn check_password(password: &str, has_second_factor: bool, own_data: &[&str]
     let least = if has_second_factor { PASSWORD_CHARS_MIN } else { PASSWORD_CHARS_MIN_ALONE };
     let length = password.chars().count();
     if length < least {
-        return wrong("too_short", format!("Use at least {least} characters; a few words in a row are easy to keep in mind."));
+        return wrong(
+            "too_short",
+            format!("Use at least {least} characters; a few words in a row are easy to keep in mind."),
+        );
     }
     if length > PASSWORD_CHARS_MAX {
         return wrong("too_long", format!("Use at most {PASSWORD_CHARS_MAX} characters."));
@@ -56,9 +108,15 @@ pub fn check_password(password: &str, has_second_factor: bool, own_data: &[&str]
     if is_common || lower.chars().all(|c| Some(c) == lower.chars().next()) {
         return wrong("too_common", "This password is one of the first that guessers try. Choose another.".into());
     }
-    let parts = own_data.iter().flat_map(|data| data.split(|c: char| !c.is_alphanumeric()).map(str::to_lowercase).chain([data.to_lowercase()]));
-    if parts.filter(|part| part.chars().count() >= 4).any(|part| lower.contains(&part) && part.len() * 2 >= lower.len()) {
-        return wrong("too_personal", "This password is too close to your name or contact data. Choose another.".into());
+    let parts = own_data.iter().flat_map(|data| {
+        data.split(|c: char| !c.is_alphanumeric()).map(str::to_lowercase).chain([data.to_lowercase()])
+    });
+    if parts.filter(|part| part.chars().count() >= 4).any(|part| lower.contains(&part) && part.len() * 2 >= lower.len())
+    {
+        return wrong(
+            "too_personal",
+            "This password is too close to your name or contact data. Choose another.".into(),
+        );
     }
     Ok(())
 }
@@ -72,10 +130,17 @@ pub fn check_full_name(text: &str) -> Result<(), FieldError> {
 pub fn check_email(text: &str) -> Result<(), FieldError> {
     let text = text.trim();
     let is_address = text.split_once('@').is_some_and(|(local, domain)| {
-        !local.is_empty() && !domain.contains('@') && domain.split('.').count() >= 2 && domain.split('.').all(|label| !label.is_empty())
+        !local.is_empty()
+            && !domain.contains('@')
+            && domain.split('.').count() >= 2
+            && domain.split('.').all(|label| !label.is_empty())
     });
     if !is_address || text.len() > 254 || text.chars().any(|c| c.is_whitespace() || c.is_control()) {
-        return error("email", "malformed", "This does not look like an e-mail address. It should read like name@example.com.");
+        return error(
+            "email",
+            "malformed",
+            "This does not look like an e-mail address. It should read like name@example.com.",
+        );
     }
     Ok(())
 }
@@ -107,7 +172,9 @@ pub fn check_date_of_birth(text: &str) -> Result<(), FieldError> {
     if (year.len(), month.len(), day.len()) != (4, 2, 2) {
         return wrong();
     }
-    let (Ok(year), Ok(month), Ok(day)) = (year.parse::<u32>(), month.parse::<u32>(), day.parse::<u32>()) else { return wrong() };
+    let (Ok(year), Ok(month), Ok(day)) = (year.parse::<u32>(), month.parse::<u32>(), day.parse::<u32>()) else {
+        return wrong();
+    };
     let is_leap = year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400));
     let days = match month {
         4 | 6 | 9 | 11 => 30,
@@ -165,11 +232,19 @@ mod tests {
         for bad in ["", "a", "a@b", "@b.co", "a@b..co", "a b@c.de", "a@b@c.de"] {
             assert!(check_email(bad).is_err(), "{bad}");
         }
-        assert!(check_phone("+52 (55) 1234-5678").is_ok() && check_phone("5512345678").is_err() && check_phone("+12").is_err());
+        assert!(
+            check_phone("+52 (55) 1234-5678").is_ok()
+                && check_phone("5512345678").is_err()
+                && check_phone("+12").is_err()
+        );
         assert!(check_date_of_birth("2000-02-29").is_ok() && check_date_of_birth("1900-02-29").is_err());
         assert!(check_date_of_birth("1990-4-12").is_err() && check_date_of_birth("1990-13-01").is_err());
         assert!(check_national_id("078-05-1120").is_ok() && check_national_id("1").is_err());
-        assert!(check_full_name("José Núñez").is_ok() && check_full_name(" ").is_err() && check_full_name("a\u{7}").is_err());
+        assert!(
+            check_full_name("José Núñez").is_ok()
+                && check_full_name(" ").is_err()
+                && check_full_name("a\u{7}").is_err()
+        );
         assert!(check_address("Calle 1\n06700 México").is_ok() && check_address("").is_err());
     }
 }

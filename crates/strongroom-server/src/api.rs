@@ -52,7 +52,8 @@ const PAGE_ITEMS_MAX: i64 = 200;
 impl Page {
     /// The cursor, parsed.
     fn cursor<T: FromStr>(&self) -> Result<Option<T>, Error> {
-        let parse = |c: &String| c.parse().map_err(|_| Error::Malformed("The cursor is not one that a list gave.".into()));
+        let parse =
+            |c: &String| c.parse().map_err(|_| Error::Malformed("The cursor is not one that a list gave.".into()));
         self.cursor.as_ref().map(parse).transpose()
     }
 

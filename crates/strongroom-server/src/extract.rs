@@ -71,7 +71,10 @@ fn explain(error: &serde_json::Error) -> String {
             let text = error.to_string();
             let shape = ["unknown field", "duplicate field", "missing field"].iter().find(|s| text.starts_with(**s));
             match (shape, text.split('`').nth(1)) {
-                (Some(shape), Some(name)) => format!("The body has a problem: {shape} `{}` ({place}).", name.chars().take(40).collect::<String>()),
+                (Some(shape), Some(name)) => format!(
+                    "The body has a problem: {shape} `{}` ({place}).",
+                    name.chars().take(40).collect::<String>()
+                ),
                 _ => format!("A value in the body has the wrong type ({place})."),
             }
         }

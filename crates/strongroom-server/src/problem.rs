@@ -56,10 +56,21 @@ pub fn problem(status: StatusCode, code: &str, detail: &str, errors: Vec<FieldPr
 
 /// Status, code and words for the person; what only the operator may know is logged here.
 pub fn describe(error: &Error) -> (StatusCode, &'static str, String) {
-    let internal = || "Something went wrong on the bank's side. Nothing was changed; try again, and tell the bank if it stays.".to_owned();
+    let internal = || {
+        "Something went wrong on the bank's side. Nothing was changed; try again, and tell the bank if it stays."
+            .to_owned()
+    };
     match error {
-        Error::Unauthenticated => (StatusCode::UNAUTHORIZED, "unauthenticated", "Sign in first, or again: the token or session is missing, wrong or has ended.".into()),
-        Error::BadCredentials => (StatusCode::UNAUTHORIZED, "bad_credentials", "The user name, password or code is wrong, or the sign-in took too long.".into()),
+        Error::Unauthenticated => (
+            StatusCode::UNAUTHORIZED,
+            "unauthenticated",
+            "Sign in first, or again: the token or session is missing, wrong or has ended.".into(),
+        ),
+        Error::BadCredentials => (
+            StatusCode::UNAUTHORIZED,
+            "bad_credentials",
+            "The user name, password or code is wrong, or the sign-in took too long.".into(),
+        ),
         Error::Forbidden { code, detail } => (StatusCode::FORBIDDEN, code, detail.clone()),
         Error::NotFound => (StatusCode::NOT_FOUND, "not_found", "There is nothing here that you may see.".into()),
         Error::Conflict { code, detail } => (StatusCode::CONFLICT, code, detail.clone()),
@@ -69,7 +80,11 @@ pub fn describe(error: &Error) -> (StatusCode, &'static str, String) {
             let status = StatusCode::from_u16(refusal.status()).unwrap_or(StatusCode::UNPROCESSABLE_ENTITY);
             (status, refusal.code(), refusal.detail().to_owned())
         }
-        Error::Busy => (StatusCode::SERVICE_UNAVAILABLE, "busy", "The bank is busy. Nothing was done; try again in a moment.".into()),
+        Error::Busy => (
+            StatusCode::SERVICE_UNAVAILABLE,
+            "busy",
+            "The bank is busy. Nothing was done; try again in a moment.".into(),
+        ),
         Error::ReadOnly(why) => {
             tracing::error!(why, "a change was refused: the bank only reads");
             (StatusCode::SERVICE_UNAVAILABLE, "read_only", why.clone())

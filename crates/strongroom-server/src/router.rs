@@ -54,8 +54,17 @@ pub fn router(app: Arc<App>) -> Router {
     }
     router
         .merge(web::routes())
-        .fallback(async || problem(StatusCode::NOT_FOUND, "not_found", "There is nothing here that you may see.", Vec::new()))
-        .method_not_allowed_fallback(async || problem(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", "This path does not take that method.", Vec::new()))
+        .fallback(async || {
+            problem(StatusCode::NOT_FOUND, "not_found", "There is nothing here that you may see.", Vec::new())
+        })
+        .method_not_allowed_fallback(async || {
+            problem(
+                StatusCode::METHOD_NOT_ALLOWED,
+                "method_not_allowed",
+                "This path does not take that method.",
+                Vec::new(),
+            )
+        })
         .layer(middleware::from_fn(stamp))
         .with_state(app)
 }

@@ -134,9 +134,11 @@ pub fn balances(connection: &mut dyn Connection, accounts: &[Id], lock: bool) ->
 
 /// Every balance, one at a time.
 pub fn each_balance(connection: &mut dyn Connection, each: &mut dyn FnMut(BalanceRow) -> Result<()>) -> Result<()> {
-    connection.query_each("SELECT account, balance, last_sequence, mac FROM balances ORDER BY account", &[], &mut |row| {
-        each(balance_row(&row)?)
-    })
+    connection.query_each(
+        "SELECT account, balance, last_sequence, mac FROM balances ORDER BY account",
+        &[],
+        &mut |row| each(balance_row(&row)?),
+    )
 }
 
 const BALANCE: &[&str] = &["account", "balance", "last_sequence", "mac"];
@@ -153,5 +155,10 @@ pub fn set_balances(connection: &mut dyn Connection, balances: &[BalanceRow]) ->
 }
 
 fn balance_row(row: &Row) -> Result<BalanceRow> {
-    Ok(BalanceRow { account: row.array::<16>(0)?, balance: row.int(1)?, last_sequence: row.int(2)?, mac: row.array::<32>(3)? })
+    Ok(BalanceRow {
+        account: row.array::<16>(0)?,
+        balance: row.int(1)?,
+        last_sequence: row.int(2)?,
+        mac: row.array::<32>(3)?,
+    })
 }

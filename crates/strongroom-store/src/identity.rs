@@ -55,7 +55,12 @@ pub struct PersonIndexes {
 }
 
 /// Adds a person.
-pub fn insert_person(connection: &mut dyn Connection, person: &PersonRow, indexes: &PersonIndexes, profile: &ProfileRow) -> Result<()> {
+pub fn insert_person(
+    connection: &mut dyn Connection,
+    person: &PersonRow,
+    indexes: &PersonIndexes,
+    profile: &ProfileRow,
+) -> Result<()> {
     let row = [
         Value::Bytes(&person.id),
         Value::Bytes(&indexes.username),
@@ -76,8 +81,23 @@ pub fn insert_person(connection: &mut dyn Connection, person: &PersonRow, indexe
         optional(profile.address.as_deref()),
     ];
     let columns = &[
-        "id", "username_index", "email_index", "phone_index", "status", "roles", "version", "created_us", "mac", "password",
-        "username", "full_name", "email", "phone", "national_id", "date_of_birth", "address",
+        "id",
+        "username_index",
+        "email_index",
+        "phone_index",
+        "status",
+        "roles",
+        "version",
+        "created_us",
+        "mac",
+        "password",
+        "username",
+        "full_name",
+        "email",
+        "phone",
+        "national_id",
+        "date_of_birth",
+        "address",
     ];
     insert(connection, "people", columns, &[row])
 }
@@ -183,7 +203,8 @@ pub fn insert_enrolment(connection: &mut dyn Connection, enrolment: &EnrolmentRo
 
 /// An invitation by the hash of its code.
 pub fn enrolment(connection: &mut dyn Connection, id: &Id) -> Result<Option<EnrolmentRow>> {
-    let rows = connection.query("SELECT id, role, expires_us, used_us, mac FROM enrolments WHERE id = ?", &[Value::Bytes(id)])?;
+    let rows = connection
+        .query("SELECT id, role, expires_us, used_us, mac FROM enrolments WHERE id = ?", &[Value::Bytes(id)])?;
     let Some(row) = rows.first() else { return Ok(None) };
     Ok(Some(EnrolmentRow {
         id: row.array::<16>(0)?,
@@ -232,12 +253,21 @@ pub fn insert_factor(connection: &mut dyn Connection, factor: &FactorRow) -> Res
         factor.last_step.map_or(Value::Null, Value::Int),
         Value::Int(factor.created_us),
     ];
-    insert(connection, "factors", &["id", "person", "kind", "secret", "confirmed_us", "last_step", "created_us"], &[row])
+    insert(
+        connection,
+        "factors",
+        &["id", "person", "kind", "secret", "confirmed_us", "last_step", "created_us"],
+        &[row],
+    )
 }
 
 /// A person's factors.
 pub fn factors_of(connection: &mut dyn Connection, person: &Id) -> Result<Vec<FactorRow>> {
-    connection.query(&format!("{FACTOR} WHERE person = ? ORDER BY id"), &[Value::Bytes(person)])?.iter().map(factor_row).collect()
+    connection
+        .query(&format!("{FACTOR} WHERE person = ? ORDER BY id"), &[Value::Bytes(person)])?
+        .iter()
+        .map(factor_row)
+        .collect()
 }
 
 fn factor_row(row: &Row) -> Result<FactorRow> {
@@ -320,7 +350,8 @@ pub fn count_try(connection: &mut dyn Connection, id: &Id, tries: i64) -> Result
 
 /// Removes a challenge that was met, and all that have ended.
 pub fn end_challenge(connection: &mut dyn Connection, id: &Id, now_us: i64) -> Result<()> {
-    connection.execute("DELETE FROM challenges WHERE id = ? OR expires_us < ?", &[Value::Bytes(id), Value::Int(now_us)])?;
+    connection
+        .execute("DELETE FROM challenges WHERE id = ? OR expires_us < ?", &[Value::Bytes(id), Value::Int(now_us)])?;
     Ok(())
 }
 
@@ -356,8 +387,19 @@ pub struct SessionRow {
 }
 
 const SESSION: &[&str] = &[
-    "id", "person", "kind", "created_us", "seen_us", "factor_us", "expires_us", "secret_hash", "previous_hash", "rotated_us", "successor",
-    "ended_us", "mac",
+    "id",
+    "person",
+    "kind",
+    "created_us",
+    "seen_us",
+    "factor_us",
+    "expires_us",
+    "secret_hash",
+    "previous_hash",
+    "rotated_us",
+    "successor",
+    "ended_us",
+    "mac",
 ];
 
 /// Adds a session.
@@ -451,7 +493,8 @@ pub struct DeviceRow {
     pub mac: [u8; 32],
 }
 
-const DEVICE: &[&str] = &["id", "person", "name", "public_key", "created_us", "revoked_us", "leaf", "revoked_leaf", "mac"];
+const DEVICE: &[&str] =
+    &["id", "person", "name", "public_key", "created_us", "revoked_us", "leaf", "revoked_leaf", "mac"];
 
 /// Adds a device.
 pub fn insert_device(connection: &mut dyn Connection, device: &DeviceRow) -> Result<()> {

@@ -56,11 +56,15 @@ pub struct BlockRow {
 }
 
 /// Appends what one batch adds to the log.
-pub fn append(connection: &mut dyn Connection, leaves: &[LeafRow], facts: &[FactRow], tiles: &[TileRow], block: &BlockRow) -> Result<()> {
-    let rows: Vec<_> = leaves
-        .iter()
-        .map(|l| [Value::Int(l.position), Value::Int(l.kind), Value::Bytes(&l.commitment)])
-        .collect();
+pub fn append(
+    connection: &mut dyn Connection,
+    leaves: &[LeafRow],
+    facts: &[FactRow],
+    tiles: &[TileRow],
+    block: &BlockRow,
+) -> Result<()> {
+    let rows: Vec<_> =
+        leaves.iter().map(|l| [Value::Int(l.position), Value::Int(l.kind), Value::Bytes(&l.commitment)]).collect();
     insert(connection, "log_leaves", &["position", "kind", "commitment"], &rows)?;
     let rows: Vec<_> = facts
         .iter()
@@ -85,7 +89,12 @@ pub fn append(connection: &mut dyn Connection, leaves: &[LeafRow], facts: &[Fact
 }
 
 /// Multi-row insert of fixed-width rows.
-pub(crate) fn insert<const N: usize>(connection: &mut dyn Connection, table: &'static str, columns: &'static [&'static str], rows: &[[Value<'_>; N]]) -> Result<()> {
+pub(crate) fn insert<const N: usize>(
+    connection: &mut dyn Connection,
+    table: &'static str,
+    columns: &'static [&'static str],
+    rows: &[[Value<'_>; N]],
+) -> Result<()> {
     if rows.is_empty() {
         return Ok(());
     }
@@ -102,13 +111,16 @@ pub fn commitments(connection: &mut dyn Connection, from: i64, until: i64) -> Re
 
 /// One leaf.
 pub fn leaf(connection: &mut dyn Connection, position: i64) -> Result<Option<LeafRow>> {
-    let rows = connection.query("SELECT position, kind, commitment FROM log_leaves WHERE position = ?", &[Value::Int(position)])?;
+    let rows = connection
+        .query("SELECT position, kind, commitment FROM log_leaves WHERE position = ?", &[Value::Int(position)])?;
     rows.first().map(leaf_row).transpose()
 }
 
 /// All leaves in order, one at a time.
 pub fn each_leaf(connection: &mut dyn Connection, each: &mut dyn FnMut(LeafRow) -> Result<()>) -> Result<()> {
-    connection.query_each("SELECT position, kind, commitment FROM log_leaves ORDER BY position", &[], &mut |row| each(leaf_row(&row)?))
+    connection.query_each("SELECT position, kind, commitment FROM log_leaves ORDER BY position", &[], &mut |row| {
+        each(leaf_row(&row)?)
+    })
 }
 
 fn leaf_row(row: &Row) -> Result<LeafRow> {
@@ -117,29 +129,44 @@ fn leaf_row(row: &Row) -> Result<LeafRow> {
 
 /// The root of one complete tile.
 pub fn tile(connection: &mut dyn Connection, level: i64, position: i64) -> Result<Option<[u8; 32]>> {
-    let rows = connection.query("SELECT hash FROM log_tiles WHERE level = ? AND position = ?", &[Value::Int(level), Value::Int(position)])?;
+    let rows = connection.query(
+        "SELECT hash FROM log_tiles WHERE level = ? AND position = ?",
+        &[Value::Int(level), Value::Int(position)],
+    )?;
     rows.first().map(|row| row.array::<32>(0)).transpose()
 }
 
 /// Roots of the tiles `from..until` of a level, in order.
 pub fn tiles(connection: &mut dyn Connection, level: i64, from: i64, until: i64) -> Result<Vec<[u8; 32]>> {
     let sql = "SELECT hash FROM log_tiles WHERE level = ? AND position >= ? AND position < ? ORDER BY position";
-    connection.query(sql, &[Value::Int(level), Value::Int(from), Value::Int(until)])?.iter().map(|row| row.array::<32>(0)).collect()
+    connection
+        .query(sql, &[Value::Int(level), Value::Int(from), Value::Int(until)])?
+        .iter()
+        .map(|row| row.array::<32>(0))
+        .collect()
 }
 
 /// The fact behind a leaf that is not a posting.
 pub fn fact(connection: &mut dyn Connection, position: i64) -> Result<Option<FactRow>> {
-    let rows = connection.query("SELECT position, subject, salt, core FROM log_facts WHERE position = ?", &[Value::Int(position)])?;
+    let rows = connection
+        .query("SELECT position, subject, salt, core FROM log_facts WHERE position = ?", &[Value::Int(position)])?;
     rows.first().map(fact_row).transpose()
 }
 
 /// All facts in order.
 pub fn each_fact(connection: &mut dyn Connection, each: &mut dyn FnMut(FactRow) -> Result<()>) -> Result<()> {
-    connection.query_each("SELECT position, subject, salt, core FROM log_facts ORDER BY position", &[], &mut |row| each(fact_row(&row)?))
+    connection.query_each("SELECT position, subject, salt, core FROM log_facts ORDER BY position", &[], &mut |row| {
+        each(fact_row(&row)?)
+    })
 }
 
 fn fact_row(row: &Row) -> Result<FactRow> {
-    Ok(FactRow { position: row.int(0)?, subject: row.array::<16>(1)?, salt: row.array::<16>(2)?, core: row.bytes(3)?.to_vec() })
+    Ok(FactRow {
+        position: row.int(0)?,
+        subject: row.array::<16>(1)?,
+        salt: row.array::<16>(2)?,
+        core: row.bytes(3)?.to_vec(),
+    })
 }
 
 const BLOCK: &str = "SELECT height, previous, size, time_us, note, hash FROM blocks";

@@ -21,10 +21,8 @@ pub fn take_writer(connection: &mut dyn Connection) -> Result<i64> {
     connection.begin()?;
     let taken = connection.execute("UPDATE writer SET epoch = epoch + 1 WHERE id = 1", &[])?;
     if taken == 0 {
-        connection.execute(
-            "INSERT INTO writer (id, epoch, height, batch) VALUES (1, 1, 0, ?)",
-            &[Value::Bytes(&[0; 16])],
-        )?;
+        connection
+            .execute("INSERT INTO writer (id, epoch, height, batch) VALUES (1, 1, 0, ?)", &[Value::Bytes(&[0; 16])])?;
     }
     let rows = connection.query("SELECT epoch FROM writer WHERE id = 1", &[])?;
     let epoch = rows.first().ok_or_else(|| Error::other("the writer's row vanished".to_owned()))?.int(0)?;

@@ -121,8 +121,27 @@ pub fn insert_orders(connection: &mut dyn Connection, orders: &[OrderRow]) -> Re
 }
 
 const TRANSFER: &[&str] = &[
-    "sequence", "id", "kind", "from_account", "to_account", "amount", "currency", "time_us", "person", "order_id", "order_hash",
-    "authority_kind", "authority", "refers", "height", "core_salt", "payer_hash", "payee_hash", "payer", "payee", "mac",
+    "sequence",
+    "id",
+    "kind",
+    "from_account",
+    "to_account",
+    "amount",
+    "currency",
+    "time_us",
+    "person",
+    "order_id",
+    "order_hash",
+    "authority_kind",
+    "authority",
+    "refers",
+    "height",
+    "core_salt",
+    "payer_hash",
+    "payee_hash",
+    "payer",
+    "payee",
+    "mac",
 ];
 
 /// Writes the postings of a batch.
@@ -232,7 +251,12 @@ pub fn entries_below(connection: &mut dyn Connection, account: &Id, below: i64, 
 pub fn entries_of(connection: &mut dyn Connection, accounts: [&Id; 2], sequence: i64) -> Result<Vec<EntryRow>> {
     let keys = [[Value::Bytes(accounts[0]), Value::Int(sequence)], [Value::Bytes(accounts[1]), Value::Int(sequence)]];
     let keys: Vec<&[Value<'_>]> = keys.iter().map(|k| k.as_slice()).collect();
-    let select = SelectKeys { columns: &["account", "sequence", "amount", "balance_after"], table: "entries", key: &["account", "sequence"], lock: false };
+    let select = SelectKeys {
+        columns: &["account", "sequence", "amount", "balance_after"],
+        table: "entries",
+        key: &["account", "sequence"],
+        lock: false,
+    };
     connection.select_keys(&select, &keys)?.iter().map(entry_row).collect()
 }
 
@@ -243,5 +267,10 @@ pub fn each_entry(connection: &mut dyn Connection, each: &mut dyn FnMut(EntryRow
 }
 
 fn entry_row(row: &Row) -> Result<EntryRow> {
-    Ok(EntryRow { account: row.array::<16>(0)?, sequence: row.int(1)?, amount: row.int(2)?, balance_after: row.int(3)? })
+    Ok(EntryRow {
+        account: row.array::<16>(0)?,
+        sequence: row.int(1)?,
+        amount: row.int(2)?,
+        balance_after: row.int(3)?,
+    })
 }

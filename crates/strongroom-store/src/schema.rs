@@ -96,7 +96,14 @@ fn migrate(connection: &mut dyn Connection, statements: &[&str], now_us: i64) ->
 }
 
 /// Runs one statement and records it. A table that exists already was made just before a crash.
-fn apply(connection: &mut dyn Connection, dialect: Dialect, number: usize, statement: &str, checksum: &[u8; 32], now_us: i64) -> Result<()> {
+fn apply(
+    connection: &mut dyn Connection,
+    dialect: Dialect,
+    number: usize,
+    statement: &str,
+    checksum: &[u8; 32],
+    now_us: i64,
+) -> Result<()> {
     let sql = render(statement, dialect).replacen("CREATE TABLE ", "CREATE TABLE IF NOT EXISTS ", 1).replacen(
         "CREATE INDEX ",
         "CREATE INDEX IF NOT EXISTS ",

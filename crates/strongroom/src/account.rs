@@ -53,7 +53,10 @@ pub async fn run(global: &Global, verb: Verb) -> Outcome {
         }
         Verb::List => {
             let items = all(&client).await?;
-            let words = items.iter().map(|a| format!("{}  {}  {}  {}", a.id, a.number, money(&a.balance), a.name)).collect::<Vec<_>>();
+            let words = items
+                .iter()
+                .map(|a| format!("{}  {}  {}  {}", a.id, a.number, money(&a.balance), a.name))
+                .collect::<Vec<_>>();
             global.print(&data(&List { items, next_cursor: None }), || words.join("\n"));
         }
         Verb::Show { account } => {
@@ -78,7 +81,9 @@ async fn id(client: &Client, account: &str) -> Outcome<String> {
     }
     let plain = |number: &str| number.replace([' ', '-'], "").to_uppercase();
     let found = all(client).await?.into_iter().find(|a| plain(&a.number) == plain(account));
-    found.map(|a| a.id).ok_or_else(|| Failure::new(Exit::NotFound, format!("you have no account {account}: see `strongroom account list`")))
+    found.map(|a| a.id).ok_or_else(|| {
+        Failure::new(Exit::NotFound, format!("you have no account {account}: see `strongroom account list`"))
+    })
 }
 
 async fn all(client: &Client) -> Outcome<Vec<Account>> {
@@ -101,10 +106,20 @@ pub fn money(amount: &Amount) -> String {
 fn shown(account: &Account) -> String {
     let Account { id, name, number, number_scheme, status, balance, available, created_at, .. } = account;
     let scheme = number_scheme.to_uppercase();
-    format!("id         {id}\nname       {name}\nnumber     {number} ({scheme})\nstatus     {status}\nbalance    {}\navailable  {}\nopened     {created_at}", money(balance), money(available))
+    format!(
+        "id         {id}\nname       {name}\nnumber     {number} ({scheme})\nstatus     {status}\nbalance    {}\navailable  {}\nopened     {created_at}",
+        money(balance),
+        money(available)
+    )
 }
 
 fn line(entry: &Entry) -> String {
     let description = entry.description.as_deref().unwrap_or_default();
-    format!("{}  {:>16}  {:>16}  {}  {description}", entry.time, money(&entry.amount), money(&entry.balance_after), entry.transfer)
+    format!(
+        "{}  {:>16}  {:>16}  {}  {description}",
+        entry.time,
+        money(&entry.amount),
+        money(&entry.balance_after),
+        entry.transfer
+    )
 }

@@ -18,12 +18,18 @@ pub fn confirm(question: &str) -> Outcome<bool> {
 /// A line, prompted for on standard error.
 pub fn line(prompt: &str) -> Outcome<String> {
     if !std::io::stdin().is_terminal() {
-        return Err(Failure::new(Exit::Usage, format!("there is nobody to ask ({}): give it as an option, and use --no-input", prompt.trim())));
+        return Err(Failure::new(
+            Exit::Usage,
+            format!("there is nobody to ask ({}): give it as an option, and use --no-input", prompt.trim()),
+        ));
     }
     eprint!("{prompt}");
     let _ = std::io::stderr().flush();
     let mut answer = String::new();
-    std::io::stdin().lock().read_line(&mut answer).map_err(|e| Failure::new(Exit::Failed, format!("cannot read the answer: {e}")))?;
+    std::io::stdin()
+        .lock()
+        .read_line(&mut answer)
+        .map_err(|e| Failure::new(Exit::Failed, format!("cannot read the answer: {e}")))?;
     Ok(answer.trim_end_matches(['\r', '\n']).to_owned())
 }
 
@@ -40,7 +46,9 @@ pub fn given_or_line(global: &Global, given: Option<String>, option: &str, promp
 pub fn secret(global: &Global, file: Option<&Path>, option: &str, prompt: &str) -> Outcome<Zeroizing<String>> {
     match file {
         Some(file) => from_file(file),
-        None if global.no_input => Err(Failure::new(Exit::Usage, format!("--no-input needs {option} FILE (- for standard input)"))),
+        None if global.no_input => {
+            Err(Failure::new(Exit::Usage, format!("--no-input needs {option} FILE (- for standard input)")))
+        }
         None => unseen(prompt),
     }
 }
@@ -56,7 +64,10 @@ pub fn new_secret(global: &Global, file: Option<&Path>, option: &str, prompt: &s
 
 fn unseen(prompt: &str) -> Outcome<Zeroizing<String>> {
     rpassword::prompt_password(format!("{prompt}: ")).map(Zeroizing::new).map_err(|e| {
-        Failure::new(Exit::Usage, format!("there is no terminal to ask at ({e}): give it in a file, and use --no-input"))
+        Failure::new(
+            Exit::Usage,
+            format!("there is no terminal to ask at ({e}): give it in a file, and use --no-input"),
+        )
     })
 }
 

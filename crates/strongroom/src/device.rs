@@ -36,7 +36,10 @@ pub async fn run(global: &Global, verb: Verb) -> Outcome {
             let devices = client.devices().await?;
             global.print(&data(&devices), || {
                 let line = |d: &strongroom_api::DeviceItem| {
-                    let state = d.revoked_at.as_ref().map_or_else(|| format!("since {}", d.created_at), |at| format!("revoked {at}"));
+                    let state = d
+                        .revoked_at
+                        .as_ref()
+                        .map_or_else(|| format!("since {}", d.created_at), |at| format!("revoked {at}"));
                     format!("{}  {}  {state}", d.id, d.name)
                 };
                 devices.items.iter().map(line).collect::<Vec<_>>().join("\n")
@@ -47,7 +50,9 @@ pub async fn run(global: &Global, verb: Verb) -> Outcome {
             let device = client.add_device(&name, &key.public()).await?;
             let kept = Device::new(&device.id, &remote.tokens()?.username, &name, &key);
             remote.state.keep_device(kept).map_err(strongroom_client::Error::from)?;
-            global.print(&data(&device), || format!("{} signs your orders from this computer ({})", device.name, device.id));
+            global.print(&data(&device), || {
+                format!("{} signs your orders from this computer ({})", device.name, device.id)
+            });
         }
         Verb::Revoke { id } => {
             client.revoke_device(&id).await?;

@@ -4,8 +4,8 @@ use serde_json::json;
 use strongroom_bank::verify::{self, Report};
 
 use crate::Global;
-use crate::verify_receipt;
 use crate::failure::{Exit, Failure, Outcome};
+use crate::verify_receipt;
 
 /// What to do with the ledger.
 #[derive(clap::Subcommand, Debug)]
@@ -54,7 +54,9 @@ fn verify(global: &Global, report: &Report) -> Outcome {
         None => Ok(()),
         Some(what) => Err(Failure::new(
             Exit::NotVerified,
-            format!("the ledger does not verify: {what}; keep the database as evidence, and compare it with a backup and a saved checkpoint"),
+            format!(
+                "the ledger does not verify: {what}; keep the database as evidence, and compare it with a backup and a saved checkpoint"
+            ),
         )),
     }
 }

@@ -32,7 +32,12 @@ const ENROLMENT_S: i64 = 300;
 pub async fn run(global: &Global, args: Args) -> Outcome {
     let remote = Remote::open(global).await?;
     let known = remote.state.tokens().map_err(strongroom_client::Error::from)?.map(|t| t.username);
-    let username = ask::given_or_line(global, args.username.or(known.filter(|_| global.no_input)), "--username NAME", "User name")?;
+    let username = ask::given_or_line(
+        global,
+        args.username.or(known.filter(|_| global.no_input)),
+        "--username NAME",
+        "User name",
+    )?;
     let password = ask::secret(global, args.password_file.as_deref(), "--password-file", "Password")?;
     let session = match remote.client.sign_in(&username, &password).await? {
         SignInStep::FactorRequired { challenge, .. } => {
@@ -50,7 +55,10 @@ pub async fn run(global: &Global, args: Args) -> Outcome {
             remote.state.keep_tokens(&tokens).map_err(strongroom_client::Error::from)?;
             if global.no_input {
                 global.print(&json!({"status": "enrolment_required"}), || "enrolment required".into());
-                return Err(Failure::new(Exit::NotAllowed, "you have no second factor yet: run `strongroom factor add totp`, then `strongroom factor confirm ID --code-file FILE`"));
+                return Err(Failure::new(
+                    Exit::NotAllowed,
+                    "you have no second factor yet: run `strongroom factor add totp`, then `strongroom factor confirm ID --code-file FILE`",
+                ));
             }
             eprintln!("You have no second factor yet, so your authenticator app is set up first.");
             return factor::add_totp(global, &remote).await;
@@ -88,8 +96,22 @@ pub async fn whoami(global: &Global) -> Outcome {
     let remote = Remote::open(global).await?;
     let me = remote.signed_in().await?.me().await?;
     global.print(&data(&me), || {
-        let mut words = format!("user name      {}\nid             {}\nroles          {}\nstatus         {}\nsince          {}", me.username, me.id, me.roles.join(", "), me.status, me.created_at);
-        let personal = [("full name", &me.full_name), ("e-mail", &me.email), ("phone", &me.phone), ("national id", &me.national_id), ("date of birth", &me.date_of_birth), ("address", &me.address)];
+        let mut words = format!(
+            "user name      {}\nid             {}\nroles          {}\nstatus         {}\nsince          {}",
+            me.username,
+            me.id,
+            me.roles.join(", "),
+            me.status,
+            me.created_at
+        );
+        let personal = [
+            ("full name", &me.full_name),
+            ("e-mail", &me.email),
+            ("phone", &me.phone),
+            ("national id", &me.national_id),
+            ("date of birth", &me.date_of_birth),
+            ("address", &me.address),
+        ];
         for (name, value) in personal {
             if let Some(value) = value {
                 words.push_str(&format!("\n{name:14} {value}"));

@@ -73,7 +73,12 @@ impl Remote {
     /// Who is signed in.
     pub fn tokens(&self) -> Outcome<Tokens> {
         let tokens = self.state.tokens().map_err(strongroom_client::Error::from)?;
-        tokens.ok_or_else(|| Failure::new(Exit::NotAllowed, format!("you are not signed in at {}: run `strongroom login`", self.bank.server)))
+        tokens.ok_or_else(|| {
+            Failure::new(
+                Exit::NotAllowed,
+                format!("you are not signed in at {}: run `strongroom login`", self.bank.server),
+            )
+        })
     }
 
     /// The device of whoever is signed in that signs their orders.
@@ -143,7 +148,9 @@ fn server_url(global: &Global, files: &State) -> Outcome<ServerUrl> {
 }
 
 async fn introduced_by_file(url: &ServerUrl, ca: &Path) -> Outcome<Pinned> {
-    let pem = std::fs::read_to_string(ca).map_err(|e| Failure::new(Exit::Usage, format!("cannot read {}: {e}; name the bank's PEM file", ca.display())))?;
+    let pem = std::fs::read_to_string(ca).map_err(|e| {
+        Failure::new(Exit::Usage, format!("cannot read {}: {e}; name the bank's PEM file", ca.display()))
+    })?;
     introduce(url, Client::connect(url, &pem)?, pem).await
 }
 
@@ -158,14 +165,24 @@ async fn introduced_by_itself(global: &Global, url: &ServerUrl) -> Outcome<Pinne
     eprintln!("  authority  SHA-256 {}", trust::fingerprint(&bank.ca)?);
     eprintln!("  log key    {}", bank.log_key);
     if !global.no_input && !ask::confirm("Do they match what the bank gave you? Trust it from now on?")? {
-        return Err(Failure::new(Exit::NotAllowed, "the bank was not trusted, and nothing was kept; compare the fingerprint with the bank, or give its PEM file with --ca FILE"));
+        return Err(Failure::new(
+            Exit::NotAllowed,
+            "the bank was not trusted, and nothing was kept; compare the fingerprint with the bank, or give its PEM file with --ca FILE",
+        ));
     }
     Ok(bank)
 }
 
 async fn introduce(url: &ServerUrl, client: Client, ca: String) -> Outcome<Pinned> {
     let known = client.well_known().await?;
-    Ok(Pinned { server: url.to_string(), bank: known.bank, origin: known.origin, log_key: known.log_key, ca, currencies: known.currencies })
+    Ok(Pinned {
+        server: url.to_string(),
+        bank: known.bank,
+        origin: known.origin,
+        log_key: known.log_key,
+        ca,
+        currencies: known.currencies,
+    })
 }
 
 /// A log key that changed is no small thing: the log may be another one.
@@ -175,7 +192,10 @@ fn pin(state: &ServerState, url: &ServerUrl, bank: Pinned) -> Outcome<Pinned> {
     {
         return Err(Failure::new(
             Exit::NotVerified,
-            format!("{url} has another log key than the one pinned before ({}): it may be another bank, or its log was replaced; ask the bank, and remove its directory from the client's home only when that is explained", before.log_key),
+            format!(
+                "{url} has another log key than the one pinned before ({}): it may be another bank, or its log was replaced; ask the bank, and remove its directory from the client's home only when that is explained",
+                before.log_key
+            ),
         ));
     }
     state.pin(&bank).map_err(strongroom_client::Error::from)?;

@@ -70,7 +70,10 @@ fn prepare(global: &Global, args: &Args) -> Outcome<Home> {
         let made = founding::initialise(&home, &options.options(args.demo))?;
         eprintln!("A new bank was made in {}; its root key is in {}.", home.dir().display(), made.root_key);
         if !args.demo {
-            eprintln!("Enrolment code of the first administrator (shown once, good for seven days): {}", made.enrolment_code);
+            eprintln!(
+                "Enrolment code of the first administrator (shown once, good for seven days): {}",
+                made.enrolment_code
+            );
         }
     } else if home.config()?.bank.demo != args.demo {
         let (is, cure) = match args.demo {
@@ -90,11 +93,15 @@ async fn run_bank(global: &Global, home: &Home, args: Args) -> Outcome {
     let people = if args.demo { demo::people(&bank, home).await? } else { Vec::new() };
     let config = bank.config().clone();
     let (resolver, ca_file) = certificate(home, &config.tls)?;
-    let ca = std::fs::read_to_string(&ca_file).map_err(|e| failed(format!("cannot read {}: {e}", ca_file.display())))?;
+    let ca =
+        std::fs::read_to_string(&ca_file).map_err(|e| failed(format!("cannot read {}: {e}", ca_file.display())))?;
     let tls = tls::server_config(resolver).map_err(failed)?;
     let address = args.listen.or(config.server.listen).unwrap_or_else(|| LISTEN.to_owned());
     let listener = TcpListener::bind(&address).await.map_err(|e| {
-        Failure::new(Exit::Failed, format!("cannot listen on {address}: {e}; free the port, or choose another with --listen ADDRESS"))
+        Failure::new(
+            Exit::Failed,
+            format!("cannot listen on {address}: {e}; free the port, or choose another with --listen ADDRESS"),
+        )
     })?;
     let address = listener.local_addr().map_err(failed)?;
     let log_key = bank.log_key().to_string();
@@ -124,7 +131,12 @@ fn certificate(home: &Home, config: &TlsConfig) -> Outcome<(Arc<Resolver>, PathB
             let files = Files::in_dir(&dir);
             (files.server, files.server_key, files.ca)
         }
-        _ => return Err(Failure::new(Exit::Usage, "[tls] needs both certificate and key in strongroom.toml, or neither")),
+        _ => {
+            return Err(Failure::new(
+                Exit::Usage,
+                "[tls] needs both certificate and key in strongroom.toml, or neither",
+            ));
+        }
     };
     let resolver = Arc::new(Resolver::open(&chain, &key).map_err(failed)?);
     tokio::spawn(resolver.clone().watch(CERTIFICATE_LOOK));
@@ -140,7 +152,10 @@ fn announce(global: &Global, address: &str, ca: &Path, log_key: &str, people: &[
     global.print(&data, || {
         let mut words = String::new();
         for person in people {
-            words.push_str(&format!("{:9} {:12} password {}  TOTP secret {}\n", person.role, person.username, person.password, person.totp_secret));
+            words.push_str(&format!(
+                "{:9} {:12} password {}  TOTP secret {}\n",
+                person.role, person.username, person.password, person.totp_secret
+            ));
         }
         words.push_str(&format!("log key {log_key}\nlistening on https://{address}"));
         words
@@ -148,7 +163,8 @@ fn announce(global: &Global, address: &str, ca: &Path, log_key: &str, people: &[
 }
 
 async fn stop_asked() {
-    let (Ok(mut terminate), Ok(mut interrupt)) = (signal(SignalKind::terminate()), signal(SignalKind::interrupt())) else {
+    let (Ok(mut terminate), Ok(mut interrupt)) = (signal(SignalKind::terminate()), signal(SignalKind::interrupt()))
+    else {
         tracing::error!("signals cannot be received; stop the process by force");
         return std::future::pending().await;
     };

@@ -27,7 +27,13 @@ pub async fn run(global: &Global, verb: Verb) -> Outcome {
             let sessions = client.sessions().await?;
             global.print(&data(&sessions), || {
                 let line = |s: &strongroom_api::SessionItem| {
-                    format!("{}  since {}  last seen {}{}", s.id, s.created_at, s.last_used_at, if s.current { "  (this one)" } else { "" })
+                    format!(
+                        "{}  since {}  last seen {}{}",
+                        s.id,
+                        s.created_at,
+                        s.last_used_at,
+                        if s.current { "  (this one)" } else { "" }
+                    )
                 };
                 sessions.items.iter().map(line).collect::<Vec<_>>().join("\n")
             });

@@ -43,13 +43,24 @@ pub struct Args {
 
 /// Signs up.
 pub async fn run(global: &Global, args: Args) -> Outcome {
-    let Args { username, password_file, invitation_file, mut email, phone, full_name, national_id, date_of_birth, address } = args;
+    let Args {
+        username,
+        password_file,
+        invitation_file,
+        mut email,
+        phone,
+        full_name,
+        national_id,
+        date_of_birth,
+        address,
+    } = args;
     let remote = Remote::open(global).await?;
     let username = ask::given_or_line(global, username, "--username NAME", "User name")?;
     if email.is_none() && phone.is_none() {
         email = Some(ask::given_or_line(global, None, "--email ADDRESS or --phone NUMBER", "E-mail address")?);
     }
-    let invitation = invitation_file.map(|file| ask::secret(global, Some(&file), "--invitation-file", "")).transpose()?;
+    let invitation =
+        invitation_file.map(|file| ask::secret(global, Some(&file), "--invitation-file", "")).transpose()?;
     let password = ask::new_secret(global, password_file.as_deref(), "--password-file", "Password")?.to_string();
     let created = match invitation {
         None => {
@@ -58,7 +69,8 @@ pub async fn run(global: &Global, args: Args) -> Outcome {
         }
         Some(code) => {
             let code = code.to_string();
-            let user = Enrolment { code, username, password, full_name, email, phone, national_id, date_of_birth, address };
+            let user =
+                Enrolment { code, username, password, full_name, email, phone, national_id, date_of_birth, address };
             remote.client.enrol(&user).await?
         }
     };

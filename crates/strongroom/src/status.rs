@@ -41,13 +41,24 @@ pub fn run(global: &Global) -> Outcome {
 pub fn doctor(global: &Global) -> Outcome {
     let home = global.home();
     let opened = Opened::at(&home)?;
-    let mut warnings = opened.database.connect(Role::Writer).and_then(|mut c| c.durability_warnings()).map_err(strongroom_bank::Error::from)?;
+    let mut warnings = opened
+        .database
+        .connect(Role::Writer)
+        .and_then(|mut c| c.durability_warnings())
+        .map_err(strongroom_bank::Error::from)?;
     if opened.config.key.root.strip_prefix("file:").is_some_and(|p| std::path::Path::new(p).starts_with(home.dir())) {
-        warnings.push("The root key lies inside the home: whoever copies the home can open it. Move it and change [key] root.".into());
+        warnings.push(
+            "The root key lies inside the home: whoever copies the home can open it. Move it and change [key] root."
+                .into(),
+        );
     }
     warnings.extend(opened.behind_head(&home)?);
     global.print(&json!({"ok": warnings.is_empty(), "warnings": warnings}), || {
         if warnings.is_empty() { "Everything the bank relies on is in order.".into() } else { warnings.join("\n") }
     });
-    if warnings.is_empty() { Ok(()) } else { Err(Failure::new(Exit::Failed, format!("{} things need attention", warnings.len()))) }
+    if warnings.is_empty() {
+        Ok(())
+    } else {
+        Err(Failure::new(Exit::Failed, format!("{} things need attention", warnings.len())))
+    }
 }

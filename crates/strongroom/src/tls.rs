@@ -54,7 +54,8 @@ pub fn run(global: &Global, verb: Verb) -> Outcome {
 }
 
 fn show(global: &Global, certificate: &CertificateInfo) {
-    let CertificateInfo { subject, issuer, names, not_before, not_after, renew_after, serial, sha256, .. } = certificate;
+    let CertificateInfo { subject, issuer, names, not_before, not_after, renew_after, serial, sha256, .. } =
+        certificate;
     let data = json!({
         "subject": subject, "issuer": issuer, "names": names, "not_before": not_before, "not_after": not_after,
         "renew_after": renew_after, "serial": serial, "sha256": sha256,

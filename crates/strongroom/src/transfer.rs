@@ -108,7 +108,8 @@ fn new_order_id() -> String {
 /// Tells what became of an order.
 pub fn print_placed(global: &Global, order_id: &str, placed: strongroom_client::Result<Transfer>) -> Outcome {
     let transfer = placed.map_err(|error| {
-        let is_open = matches!(error, strongroom_client::Error::Lost { .. }) || matches!(error.status(), Some(429 | 500..));
+        let is_open =
+            matches!(error, strongroom_client::Error::Lost { .. }) || matches!(error.status(), Some(429 | 500..));
         let mut failure = Failure::from(error);
         if is_open {
             failure.message.push_str(&format!("; to place the same order again, add --order-id {order_id}"));
@@ -121,7 +122,10 @@ pub fn print_placed(global: &Global, order_id: &str, placed: strongroom_client::
 
 fn shown(transfer: &Transfer) -> String {
     let Transfer { id, status, sequence, kind, from, to, amount, time, description, .. } = transfer;
-    let mut words = format!("id        {id}\nkind      {kind}\nstatus    {status}\namount    {}\nfrom      {from}\nto        {to}\ntime      {time}\nin log    {sequence}", money(amount));
+    let mut words = format!(
+        "id        {id}\nkind      {kind}\nstatus    {status}\namount    {}\nfrom      {from}\nto        {to}\ntime      {time}\nin log    {sequence}",
+        money(amount)
+    );
     if let Some(description) = description {
         words.push_str(&format!("\nfor       {description}"));
     }
@@ -136,24 +140,36 @@ async fn show(global: &Global, remote: &Remote, id: &str) -> Outcome {
 
 async fn save_receipt(global: &Global, remote: &Remote, id: &str, output: Option<PathBuf>) -> Outcome {
     let text = remote.signed_in().await?.receipt(id).await?;
-    let key: LogKey = remote.bank.log_key.parse().map_err(|e| Failure::new(Exit::Failed, format!("the pinned log key: {e}")))?;
+    let key: LogKey =
+        remote.bank.log_key.parse().map_err(|e| Failure::new(Exit::Failed, format!("the pinned log key: {e}")))?;
     let checked = receipt::verify(&text, &key);
     match output {
         Some(path) => {
-            std::fs::write(&path, &text).map_err(|e| Failure::new(Exit::Failed, format!("cannot write {}: {e}", path.display())))?;
+            std::fs::write(&path, &text)
+                .map_err(|e| Failure::new(Exit::Failed, format!("cannot write {}: {e}", path.display())))?;
             global.print(&json!({"file": path, "ok": checked.is_ok()}), || path.display().to_string());
         }
         None => global.print(&json!({"receipt": text, "ok": checked.is_ok()}), || text.clone()),
     }
-    let verified = checked.map_err(|e| Failure::new(Exit::NotVerified, format!("the receipt does not hold: {e}; keep it, and ask the bank")))?;
+    let verified = checked.map_err(|e| {
+        Failure::new(Exit::NotVerified, format!("the receipt does not hold: {e}; keep it, and ask the bank"))
+    })?;
     eprintln!("The receipt holds: {} at {}.", verified.amount_text(), verified.time_text());
     Ok(())
 }
 
 async fn verify(global: &Global, remote: &Remote, id: &str) -> Outcome {
     let found = remote.signed_in().await?.verification(id).await?;
-    let checks = [("mac", found.checks.mac), ("signature", found.checks.signature), ("inclusion", found.checks.inclusion), ("chain", found.checks.chain), ("balances", found.checks.balances)];
-    global.print(&data(&found), || checks.map(|(name, holds)| format!("{name:10} {}", if holds { "holds" } else { "DOES NOT HOLD" })).join("\n"));
+    let checks = [
+        ("mac", found.checks.mac),
+        ("signature", found.checks.signature),
+        ("inclusion", found.checks.inclusion),
+        ("chain", found.checks.chain),
+        ("balances", found.checks.balances),
+    ];
+    global.print(&data(&found), || {
+        checks.map(|(name, holds)| format!("{name:10} {}", if holds { "holds" } else { "DOES NOT HOLD" })).join("\n")
+    });
     match found.is_valid {
         true => Ok(()),
         false => Err(Failure::new(Exit::NotVerified, format!("{id} does not verify: {}", found.failures.join("; ")))),

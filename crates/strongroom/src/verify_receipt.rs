@@ -45,12 +45,14 @@ fn unreadable(file: &Path, error: &std::io::Error) -> Failure {
 
 fn log_key(global: &Global, given: Option<&str>) -> Outcome<LogKey> {
     let text = match given {
-        Some(given) if Path::new(given).is_file() => {
-            std::fs::read_to_string(given).map_err(|e| Failure::new(Exit::Usage, format!("cannot read the log key: {e}")))?
-        }
+        Some(given) if Path::new(given).is_file() => std::fs::read_to_string(given)
+            .map_err(|e| Failure::new(Exit::Usage, format!("cannot read the log key: {e}")))?,
         Some(given) => given.to_owned(),
         None => remote::pinned_log_key(global)?.ok_or_else(|| {
-            Failure::new(Exit::Usage, "no log key: give the bank's with --log-key KEY (a key or a file), or pin the bank by signing in there")
+            Failure::new(
+                Exit::Usage,
+                "no log key: give the bank's with --log-key KEY (a key or a file), or pin the bank by signing in there",
+            )
         })?,
     };
     text.trim().parse().map_err(|e| Failure::new(Exit::Usage, format!("--log-key: {e}")))
@@ -80,9 +82,24 @@ fn data(v: &Verified) -> serde_json::Value {
 fn words(v: &Verified) -> String {
     let mut words = format!(
         "The receipt holds.\nview       {}\ntransfer   {}\nkind       {}\namount     {}\nfrom       {}\nto         {}\ntime       {}\nordered by {}\nin log     {} of {} in {}",
-        view(v), v.transfer, v.kind.name(), v.amount_text(), v.from, v.to, v.time_text(), authority(v), v.sequence, v.checkpoint.size, v.checkpoint.origin
+        view(v),
+        v.transfer,
+        v.kind.name(),
+        v.amount_text(),
+        v.from,
+        v.to,
+        v.time_text(),
+        authority(v),
+        v.sequence,
+        v.checkpoint.size,
+        v.checkpoint.origin
     );
-    let more = [("order", v.order_id.clone()), ("for", v.description.clone()), ("signer", v.signer.map(|s| s.to_string())), ("refers to", v.refers.map(|t| t.to_string()))];
+    let more = [
+        ("order", v.order_id.clone()),
+        ("for", v.description.clone()),
+        ("signer", v.signer.map(|s| s.to_string())),
+        ("refers to", v.refers.map(|t| t.to_string())),
+    ];
     for (name, value) in more {
         if let Some(value) = value {
             words.push_str(&format!("\n{name:10} {}", plain(&value)));

@@ -33,7 +33,12 @@ pub async fn show(State(app): State<Arc<App>>, SignedIn(caller): SignedIn, Path(
 }
 
 /// `GET /v1/accounts/{id}/entries`
-pub async fn entries(State(app): State<Arc<App>>, SignedIn(caller): SignedIn, Path(account): Path<String>, Query(wanted): Query<Page>) -> Answer {
+pub async fn entries(
+    State(app): State<Arc<App>>,
+    SignedIn(caller): SignedIn,
+    Path(account): Path<String>,
+    Query(wanted): Query<Page>,
+) -> Answer {
     let limit = wanted.limit()?;
     let entries = app.bank.entries(&caller, id(&account)?, wanted.cursor()?, limit + 1).await?;
     let (items, next_cursor) = page(entries, limit, |e| e.sequence.to_string());

@@ -17,8 +17,9 @@ use crate::problem::Answer;
 
 /// `POST /v1/me/devices`
 pub async fn add(State(app): State<Arc<App>>, SignedIn(caller): SignedIn, Json(body): Json<NewDevice>) -> Answer {
-    let key = PublicKey::from_jwk(&body.public_key)
-        .map_err(|_| Error::field("public_key", "malformed", "Give a public key as a JWK: OKP with Ed25519, or EC with P-256."))?;
+    let key = PublicKey::from_jwk(&body.public_key).map_err(|_| {
+        Error::field("public_key", "malformed", "Give a public key as a JWK: OKP with Ed25519, or EC with P-256.")
+    })?;
     let device = app.bank.add_device(&caller, &body.name, &key).await?;
     Ok(json(StatusCode::CREATED, &value!({"id": device.to_string(), "name": body.name})))
 }

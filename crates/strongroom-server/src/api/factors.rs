@@ -21,7 +21,12 @@ pub async fn begin_totp(State(app): State<Arc<App>>, MayEnrol(enrolling): MayEnr
 }
 
 /// `POST /v1/me/factors/{id}/confirm`
-pub async fn confirm(State(app): State<Arc<App>>, MayEnrol(enrolling): MayEnrol, Path(factor): Path<String>, Json(body): Json<ConfirmFactor>) -> Answer {
+pub async fn confirm(
+    State(app): State<Arc<App>>,
+    MayEnrol(enrolling): MayEnrol,
+    Path(factor): Path<String>,
+    Json(body): Json<ConfirmFactor>,
+) -> Answer {
     match app.bank.confirm_totp(&enrolling, id(&factor)?, &body.code, false).await? {
         Some(tokens) => Ok(json(StatusCode::CREATED, &session(tokens))),
         None => Ok(json(StatusCode::OK, &value!({"id": factor, "status": "confirmed"}))),

@@ -21,7 +21,9 @@ pub async fn checkpoint(State(app): State<Arc<App>>) -> Answer {
 pub async fn tile(State(app): State<Arc<App>>, Path(path): Path<String>) -> Answer {
     let bytes = app.bank.tile(&format!("tile/{path}")).await?;
     let mut response = ([(header::CONTENT_TYPE, "application/octet-stream")], bytes).into_response();
-    response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("public, max-age=31536000, immutable"));
+    response
+        .headers_mut()
+        .insert(header::CACHE_CONTROL, HeaderValue::from_static("public, max-age=31536000, immutable"));
     Ok(response)
 }
 

@@ -21,15 +21,29 @@ pub async fn sign_up(State(app): State<Arc<App>>, Json(user): Json<NewUser>) -> 
 
 /// `POST /v1/enrolments`
 pub async fn enrol(State(app): State<Arc<App>>, Json(enrolment): Json<Enrolment>) -> Answer {
-    let Enrolment { code, username, password, full_name, email, phone, national_id, date_of_birth, address } = enrolment;
-    let form = SignUp { username: username.clone(), password, full_name, email, phone, national_id, date_of_birth, address };
+    let Enrolment { code, username, password, full_name, email, phone, national_id, date_of_birth, address } =
+        enrolment;
+    let form =
+        SignUp { username: username.clone(), password, full_name, email, phone, national_id, date_of_birth, address };
     let id = app.bank.enrol(&code, form).await?;
     Ok(json(StatusCode::CREATED, &CreatedUser { id: id.to_string(), username, status: "active".into() }))
 }
 
 /// `GET /v1/me`
 pub async fn me(State(app): State<Arc<App>>, SignedIn(caller): SignedIn) -> Answer {
-    let Profile { id, status, roles, created_us, username, full_name, email, phone, national_id, date_of_birth, address } = app.bank.me(&caller).await?;
+    let Profile {
+        id,
+        status,
+        roles,
+        created_us,
+        username,
+        full_name,
+        email,
+        phone,
+        national_id,
+        date_of_birth,
+        address,
+    } = app.bank.me(&caller).await?;
     let me = Me {
         id: id.map(|id| id.to_string()).unwrap_or_default(),
         username,

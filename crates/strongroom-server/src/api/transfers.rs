@@ -30,7 +30,10 @@ pub async fn deposit(State(app): State<Arc<App>>, SignedIn(caller): SignedIn, si
 /// 201 the first time; 200 with the same body when the order is placed again.
 fn placed(placed: Placed) -> Response {
     let mut response = match placed.outcome {
-        Ok(posted) => json(if placed.replay { StatusCode::OK } else { StatusCode::CREATED }, &body(&posted, Some(posted.order_id.clone()), None)),
+        Ok(posted) => json(
+            if placed.replay { StatusCode::OK } else { StatusCode::CREATED },
+            &body(&posted, Some(posted.order_id.clone()), None),
+        ),
         Err(refusal) => Failure(Error::Refused(refusal)).into_response(),
     };
     if placed.replay {
@@ -68,7 +71,11 @@ pub async fn receipt(State(app): State<Arc<App>>, SignedIn(caller): SignedIn, Pa
 }
 
 /// `GET /v1/transfers/{id}/verification`
-pub async fn verification(State(app): State<Arc<App>>, SignedIn(caller): SignedIn, Path(transfer): Path<String>) -> Answer {
+pub async fn verification(
+    State(app): State<Arc<App>>,
+    SignedIn(caller): SignedIn,
+    Path(transfer): Path<String>,
+) -> Answer {
     let checks = app.bank.verification(&caller, id(&transfer)?).await?;
     let body = Verification {
         is_valid: checks.is_valid(),

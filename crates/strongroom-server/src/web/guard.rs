@@ -19,10 +19,7 @@ const HEADERS: &[(&str, &str)] = &[
     ("cross-origin-resource-policy", "same-origin"),
     // Not `no-referrer`: browsers would then send `Origin: null` with our own forms.
     ("referrer-policy", "same-origin"),
-    (
-        "permissions-policy",
-        "camera=(), microphone=(), geolocation=(), payment=(), usb=(), serial=(), bluetooth=(), hid=()",
-    ),
+    ("permissions-policy", "camera=(), microphone=(), geolocation=(), payment=(), usb=(), serial=(), hid=()"),
     ("x-content-type-options", "nosniff"),
     ("x-frame-options", "DENY"),
 ];
