@@ -105,7 +105,7 @@ pub fn check_password(password: &str, has_second_factor: bool, own_data: &[&str]
     let lower = password.to_lowercase();
     let bare = lower.trim_end_matches(|c: char| !c.is_alphabetic());
     let is_common = COMMON.iter().any(|c| lower == *c || (bare.len() >= 6 && bare == *c));
-    if is_common || lower.chars().all(|c| Some(c) == lower.chars().next()) {
+    if is_common || lower.chars().all(|c| lower.starts_with(c)) {
         return wrong("too_common", "This password is one of the first that guessers try. Choose another.".into());
     }
     let parts = own_data.iter().flat_map(|data| {
