@@ -73,6 +73,10 @@ pub fn parse_detached(text: &str) -> Result<Detached, JwsError> {
     let (encoded, signature) = text.split_once("..").ok_or(JwsError::Form)?;
     let header = base64url::decode(encoded).ok_or(JwsError::Form)?;
     let signature = base64url::decode(signature).filter(|s| s.len() == 64).ok_or(JwsError::Form)?;
+    // A derived reader takes an array for a struct; a header is an object.
+    if header.first() != Some(&b'{') {
+        return Err(JwsError::Header);
+    }
     let protected: Protected = serde_json::from_slice(&header).map_err(|_| JwsError::Header)?;
     if protected.b64 || protected.crit != ["b64"] {
         return Err(JwsError::Header);
@@ -127,6 +131,7 @@ mod tests {
         ] {
             assert_eq!(with(&bad), Err(JwsError::Header), "{bad}");
         }
+        assert_eq!(with(r#"["EdDSA","d","order","b",1,false,["b64"]]"#), Err(JwsError::Header));
         for alg in ["none", "HS256", "RS256"] {
             assert_eq!(with(&good.replace("EdDSA", alg)), Err(JwsError::Algorithm));
         }

@@ -59,6 +59,10 @@ impl<T: DeserializeOwned> FromRequest<Arc<App>> for Json<T> {
 
     async fn from_request(request: Request, _: &Arc<App>) -> Result<Self, Response> {
         let body = json_body(request).await?;
+        // A derived reader takes an array for a struct; a body is an object.
+        if body.trim_ascii_start().first() != Some(&b'{') {
+            return Err(Failure(Error::Malformed("The body is not a JSON object.".into())).into_response());
+        }
         serde_json::from_slice(&body).map(Json).map_err(|e| Failure(Error::Malformed(explain(&e))).into_response())
     }
 }
