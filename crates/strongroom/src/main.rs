@@ -2,6 +2,7 @@
 
 mod account;
 mod ask;
+mod benchmark;
 mod cash;
 mod device;
 mod factor;
@@ -95,6 +96,9 @@ enum Command {
     /// Money over the counter, for tellers
     #[command(subcommand)]
     Cash(cash::Verb),
+    /// Measure what this bank does on this machine
+    #[command(subcommand)]
+    Benchmark(benchmark::Verb),
     /// Print a completion script
     Completion {
         /// For this shell
@@ -151,6 +155,7 @@ fn run(program: Program) -> Outcome {
         Command::Account(verb) => block_on(account::run(&global, verb)),
         Command::Transfer(args) => block_on(transfer::run(&global, args)),
         Command::Cash(verb) => block_on(cash::run(&global, verb)),
+        Command::Benchmark(verb) => benchmark::run(&global, verb),
         Command::Completion { shell } => shell_words::completion(shell),
         Command::Man { output } => shell_words::man(output.as_deref()),
     }

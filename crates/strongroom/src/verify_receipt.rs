@@ -31,7 +31,9 @@ pub fn run(global: &Global, args: &Args) -> Outcome {
             Ok(())
         }
         Err(error) => {
-            global.print(&json!({"ok": false, "problem": error.to_string()}), String::new);
+            if global.json {
+                global.print(&json!({"ok": false, "problem": error.to_string()}), String::new);
+            }
             let advice = "do not rely on it; fetch it again from the bank, and check that the log key is the bank's";
             Err(Failure::new(Exit::NotVerified, format!("{} does not verify: {error}; {advice}", args.file.display())))
         }

@@ -1,0 +1,33 @@
+//! `strongroom benchmark`: what this bank does on this machine, measured from outside.
+
+mod bank;
+mod histogram;
+mod http;
+mod lane;
+mod load;
+
+use std::time::Instant;
+
+use crate::Global;
+use crate::failure::Outcome;
+use crate::remote::block_on;
+
+/// What to measure.
+#[derive(clap::Subcommand, Debug)]
+pub enum Verb {
+    /// Signed transfers over HTTPS, each on stable storage before its answer
+    Http(http::Args),
+}
+
+/// Runs a measurement.
+pub fn run(global: &Global, verb: Verb) -> Outcome {
+    match verb {
+        Verb::Http(args) => block_on(http::run(global, args)),
+    }
+}
+
+/// The moment, for measuring.
+#[allow(clippy::disallowed_methods, reason = "a measurement reads the clock")]
+fn moment() -> Instant {
+    Instant::now()
+}
