@@ -1,0 +1,145 @@
+//! People of a test, who sign up, sign in and order.
+
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use serde_json::{Value, json};
+use strongroom_api::{Account, CashOrder, NewUser, SignInStep, Transfer};
+use strongroom_client::{Answer, Bytes, Client, Content, Method, Signer};
+use strongroom_crypto::sign::SigningKey;
+use strongroom_crypto::{jws, totp};
+
+use crate::bank::TestBank;
+
+/// Someone signed in, with a device that signs.
+pub struct Customer {
+    pub client: Client,
+    pub id: String,
+    pub username: String,
+    pub password: String,
+    pub device: String,
+    pub key: SigningKey,
+    pub origin: String,
+    pub token: String,
+}
+
+impl Customer {
+    /// Signs up, enrols a factor, signs in and registers a device.
+    pub async fn sign_up(bank: &TestBank, username: &str) -> Self {
+        let client = bank.client();
+        let password = format!("a long password of {username}");
+        let user = NewUser {
+            username: username.into(),
+            password: password.clone(),
+            full_name: None,
+            email: Some(format!("{username}@example.com")),
+            phone: None,
+            national_id: None,
+            date_of_birth: None,
+            address: None,
+        };
+        let id = client.sign_up(&user).await.expect("a free name signs up").id;
+        let step = client.sign_in(username, &password).await.expect("the password is right");
+        let SignInStep::EnrolmentRequired { enrolment_token } = step else { panic!("no factor yet: {step:?}") };
+        let enrolling = client.with_token(&enrolment_token).expect("a token is text");
+        let factor = enrolling.begin_totp().await.expect("a factor can be begun");
+        let session = enrolling.confirm_totp(&factor.id, &code(&factor.secret)).await.expect("the code is right");
+        let token = session.expect("the first factor opens a session").access_token;
+        Self::signed_in(client, id, username, &password, token).await
+    }
+
+    /// Signs in as one of the demo's people, and registers a device.
+    pub async fn sign_in(bank: &TestBank, role: &str) -> Self {
+        let client = bank.client();
+        let person = bank.person(role);
+        let text = |name: &str| person[name].as_str().expect("people have it").to_owned();
+        let (username, password) = (text("username"), text("password"));
+        let step = client.sign_in(&username, &password).await.expect("the password is right");
+        let SignInStep::FactorRequired { challenge, .. } = step else { panic!("the demo enrolled a factor: {step:?}") };
+        let code = code(&text("totp_secret"));
+        let token = client.verify(&challenge, "totp", &code).await.expect("the code is right").access_token;
+        let id = client.with_token(&token).expect("a token is text").me().await.expect("one may read oneself").id;
+        Self::signed_in(client, id, &username, &password, token).await
+    }
+
+    async fn signed_in(anonymous: Client, id: String, username: &str, password: &str, token: String) -> Self {
+        let origin = anonymous.well_known().await.expect("the bank tells its origin").origin;
+        let client = anonymous.with_token(&token).expect("a token is text");
+        let key = SigningKey::generate_ed25519();
+        let device = client.add_device("Test device", &key.public()).await.expect("a device registers").id;
+        Customer { client, id, username: username.into(), password: password.into(), device, key, origin, token }
+    }
+
+    /// Opens an account in USD.
+    pub async fn open_account(&self) -> Account {
+        self.client.open_account("USD", "Everyday").await.expect("an account opens")
+    }
+
+    /// The signature of a body as this person's client makes it.
+    pub fn sign(&self, body: &str) -> String {
+        self.sign_as(&self.device, "order", &self.origin, 300, body)
+    }
+
+    /// A signature with any of its claims chosen; the expiry is seconds from now.
+    pub fn sign_as(&self, device: &str, purpose: &str, origin: &str, expires_in_s: i64, body: &str) -> String {
+        jws::sign_detached(&self.key, device, purpose, origin, now_s() + expires_in_s, body.as_bytes())
+    }
+
+    /// Sends a body with a signature.
+    pub async fn send(&self, body: &str, signature: &str) -> Answer {
+        self.try_send(body, signature).await.expect("the bank answers")
+    }
+
+    /// The same, when the bank may be gone.
+    pub async fn try_send(&self, body: &str, signature: &str) -> Result<Answer, strongroom_client::Error> {
+        let content = Content::signed(Bytes::copy_from_slice(body.as_bytes()), signature).expect("it is text");
+        self.client.send(Method::POST, "/v1/transfers", Some(content)).await
+    }
+
+    /// Places an order, signed now.
+    pub async fn order(&self, body: &str) -> Answer {
+        self.send(body, &self.sign(body)).await
+    }
+
+    /// Takes cash in at the counter, as a teller.
+    pub async fn deposit(&self, account: &str, amount: &str) -> Transfer {
+        let amount = strongroom_api::Amount { amount: amount.into(), currency: "USD".into() };
+        let order_id = format!("deposit-{}", unique());
+        let order = CashOrder { order_id, account: account.into(), amount, reference: None };
+        let key = SigningKey::from_bytes(self.key.to_bytes()).expect("it is a key");
+        let signer = Signer::new(key, self.device.as_str(), self.origin.as_str());
+        self.client.deposit(&signer, &order, now_s()).await.expect("a teller may take cash in")
+    }
+
+    /// The balance of an account, as text.
+    pub async fn balance(&self, account: &str) -> String {
+        self.client.account(account).await.expect("one's own account can be read").balance.amount
+    }
+}
+
+/// The body of a transfer.
+pub fn transfer(order_id: &str, from: &str, to: &str, amount: &str) -> String {
+    json!({"order_id": order_id, "from": from, "to": to, "amount": {"amount": amount, "currency": "USD"}}).to_string()
+}
+
+/// The stable code of a problem.
+pub fn problem(answer: &Answer) -> String {
+    let body: Value = serde_json::from_slice(&answer.body).expect("a problem is JSON");
+    body["code"].as_str().expect("a problem has a code").to_owned()
+}
+
+/// The present code of an authenticator app.
+pub fn code(secret: &str) -> String {
+    let secret = totp::from_base32(secret).expect("secrets are base32");
+    totp::code(&secret, now_s().unsigned_abs())
+}
+
+/// Seconds since 1970.
+#[allow(clippy::disallowed_methods)] // a test is at the edge
+pub fn now_s() -> i64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).expect("it is after 1970").as_secs() as i64
+}
+
+/// A name nobody has yet.
+pub fn unique() -> String {
+    strongroom_crypto::random::bytes::<8>().iter().map(|b| format!("{b:02x}")).collect()
+}

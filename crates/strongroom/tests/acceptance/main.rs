@@ -1,0 +1,31 @@
+//! The built program, driven as its users drive it: over TLS, on SQLite and on MariaDB, with the
+//! process killed and its database tampered with. Nothing here reaches into the program.
+//!
+//! A module is one promise; `bank` starts a bank for a test and, at its end, asks the program
+//! itself whether the ledger is still intact.
+
+mod bank;
+mod curl;
+mod customer;
+
+mod kill;
+mod older_copy;
+mod once;
+mod path;
+mod receipts;
+mod refusals;
+mod sweep;
+mod tamper;
+
+/// Runs each test on both databases.
+macro_rules! on_both_databases {
+    ($($(#[$doc:meta])* $test:ident),* $(,)?) => {
+        mod sqlite {
+            $($(#[$doc])* #[test] fn $test() { super::$test(crate::bank::Engine::Sqlite); })*
+        }
+        mod mariadb {
+            $($(#[$doc])* #[test] fn $test() { super::$test(crate::bank::Engine::MariaDb); })*
+        }
+    };
+}
+use on_both_databases;

@@ -1,0 +1,29 @@
+//! The whole path through the API with nothing of ours on the client's side: curl, oathtool and
+//! Python's `cryptography`; the receipt and the checkpoint are checked by an independent reader.
+
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use crate::bank::{Engine, TestBank};
+
+crate::on_both_databases!(a_stranger_comes_to_a_receipt);
+
+fn a_stranger_comes_to_a_receipt(engine: Engine) {
+    let bank = TestBank::open(engine);
+    let ready = bank.folder.path().join("ready.json");
+    std::fs::write(&ready, bank.ready.to_string()).expect("it can be written");
+    let receipt = bank.folder.path().join("receipt.txt");
+    python("path.py", &[ready.as_path(), &receipt]);
+    python("verify_receipt.py", &[&receipt, Path::new(bank.log_key())]);
+    let report = bank.verify();
+    assert_eq!(report["transfers"], 4, "two opening deposits, one of the path, one transfer: {report}");
+}
+
+/// Runs one of the scripts beside this file.
+pub fn python(script: &str, args: &[&Path]) {
+    let python = std::env::var_os("STRONGROOM_TEST_PYTHON").unwrap_or_else(|| "python3".into());
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/independent").join(script);
+    let output = Command::new(python).arg(path).args(args).stdin(Stdio::null()).output().expect("python can be run");
+    let words = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{script}:\n{}{words}", String::from_utf8_lossy(&output.stdout));
+}
