@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
-use axum::body::Bytes;
+use axum::body::{Body, Bytes};
 use axum::extract::{FromRequest, FromRequestParts, Request};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use http_body_util::{BodyExt, LengthLimitError, Limited};
+use http_body_util::BodyExt;
 use serde::de::DeserializeOwned;
 use strongroom_bank::factor::Enrolling;
 use strongroom_bank::{Caller, Error};
@@ -17,6 +17,9 @@ use crate::problem::{Failure, problem};
 
 /// Bodies beyond this are refused with 413.
 pub const BODY_BYTES_MAX: usize = 64 * 1024;
+
+/// Of a body that is refused, this much is read before the connection ends.
+const DISCARDED_BYTES_MAX: usize = 32 << 20;
 
 /// Someone with a valid access token.
 pub struct SignedIn(pub Caller);
@@ -110,12 +113,28 @@ async fn json_body(request: Request) -> Result<Bytes, Response> {
         let detail = "Send the body as application/json.";
         return Err(problem(StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type", detail, Vec::new()));
     }
-    match Limited::new(request.into_body(), BODY_BYTES_MAX).collect().await {
-        Ok(body) => Ok(body.to_bytes()),
-        Err(e) if e.is::<LengthLimitError>() => {
-            let detail = format!("The body is larger than {BODY_BYTES_MAX} bytes.");
-            Err(problem(StatusCode::PAYLOAD_TOO_LARGE, "body_too_large", &detail, Vec::new()))
+    read(request.into_body()).await
+}
+
+/// Reads a body. One that is too large is read on and thrown away, within reason: a client that is
+/// still sending would otherwise see its connection break instead of the answer.
+async fn read(mut body: Body) -> Result<Bytes, Response> {
+    let (mut kept, mut size) = (Vec::new(), 0);
+    while let Some(frame) = body.frame().await {
+        let Ok(frame) = frame else {
+            return Err(Failure(Error::Malformed("The body could not be read to its end.".into())).into_response());
+        };
+        let data = frame.into_data().unwrap_or_default();
+        size += data.len();
+        match size {
+            ..=BODY_BYTES_MAX => kept.extend_from_slice(&data),
+            ..=DISCARDED_BYTES_MAX => kept = Vec::new(),
+            _ => break,
         }
-        Err(_) => Err(Failure(Error::Malformed("The body could not be read to its end.".into())).into_response()),
     }
+    if size <= BODY_BYTES_MAX {
+        return Ok(kept.into());
+    }
+    let detail = format!("The body is larger than {BODY_BYTES_MAX} bytes.");
+    Err(problem(StatusCode::PAYLOAD_TOO_LARGE, "body_too_large", &detail, Vec::new()))
 }

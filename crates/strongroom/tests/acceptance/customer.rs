@@ -86,13 +86,12 @@ impl Customer {
 
     /// Sends a body with a signature.
     pub async fn send(&self, body: &str, signature: &str) -> Answer {
-        self.try_send(body, signature).await.expect("the bank answers")
+        post(&self.client, body, signature).await.expect("the bank answers")
     }
 
-    /// The same, when the bank may be gone.
-    pub async fn try_send(&self, body: &str, signature: &str) -> Result<Answer, strongroom_client::Error> {
-        let content = Content::signed(Bytes::copy_from_slice(body.as_bytes()), signature).expect("it is text");
-        self.client.send(Method::POST, "/v1/transfers", Some(content)).await
+    /// Goes on at the bank's new address, after it was started again.
+    pub fn moved_to(&mut self, bank: &TestBank) {
+        self.client = bank.client().with_token(&self.token).expect("a token is text");
     }
 
     /// Places an order, signed now.
@@ -102,18 +101,29 @@ impl Customer {
 
     /// Takes cash in at the counter, as a teller.
     pub async fn deposit(&self, account: &str, amount: &str) -> Transfer {
+        self.try_deposit(account, amount).await.expect("a teller may take cash in")
+    }
+
+    /// The same, when the bank may refuse.
+    pub async fn try_deposit(&self, account: &str, amount: &str) -> Result<Transfer, strongroom_client::Error> {
         let amount = strongroom_api::Amount { amount: amount.into(), currency: "USD".into() };
         let order_id = format!("deposit-{}", unique());
         let order = CashOrder { order_id, account: account.into(), amount, reference: None };
         let key = SigningKey::from_bytes(self.key.to_bytes()).expect("it is a key");
         let signer = Signer::new(key, self.device.as_str(), self.origin.as_str());
-        self.client.deposit(&signer, &order, now_s()).await.expect("a teller may take cash in")
+        self.client.deposit(&signer, &order, now_s()).await
     }
 
     /// The balance of an account, as text.
     pub async fn balance(&self, account: &str) -> String {
         self.client.account(account).await.expect("one's own account can be read").balance.amount
     }
+}
+
+/// Sends a signed transfer to a bank that may be gone.
+pub async fn post(client: &Client, body: &str, signature: &str) -> Result<Answer, strongroom_client::Error> {
+    let content = Content::signed(Bytes::copy_from_slice(body.as_bytes()), signature).expect("it is text");
+    client.send(Method::POST, "/v1/transfers", Some(content)).await
 }
 
 /// The body of a transfer.

@@ -172,7 +172,7 @@ expect(404, call("GET", f"/v1/transfers/{posted['id']}/receipt", None, teller))
 assert expect(200, call("GET", "/log/checkpoint")).startswith(origin + "\n")
 blocks = expect(200, call("GET", "/v1/ledger/blocks?limit=200", None, token))["items"]
 linked = sorted(blocks, key=lambda block: block["height"])
-assert all(a["hash"] == b["previous_hash"] for a, b in zip(linked, linked[1:])), blocks
+assert all(a["hash"] == b["previous"] for a, b in zip(linked, linked[1:])), blocks
 
 # New tokens for the session, then its end.
 fresh = expect(201, call("POST", "/v1/sessions/refresh", {"refresh_token": session["refresh_token"]}))
