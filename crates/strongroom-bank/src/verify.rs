@@ -1,10 +1,12 @@
 //! `ledger verify`: rebuilds balances, leaves, tiles and blocks from the rows alone, streaming, and
 //! names the first break.
 
+mod devices;
+
 use std::collections::{BTreeMap, HashMap};
 
 use strongroom_ledger::merkle::{self, Frontier};
-use strongroom_ledger::note::LogKey;
+use strongroom_ledger::note::{Checkpoint, LogKey};
 use strongroom_sql::{Connection, Role};
 use strongroom_store::log::{self, BlockRow, FactRow, LeafRow};
 use strongroom_store::money::{self as store, TransferRow};
@@ -40,18 +42,12 @@ pub struct Report {
 /// Verifies a home's whole ledger, beside a running server or without one.
 pub fn verify_home(home: &Home) -> Result<Report> {
     let opened = Opened::at(home)?;
+    // Read before the snapshot: a running server keeps a checkpoint after its commit.
+    let head = crate::head::Head::open(home.dir())?.highest(&opened.log_key).map(|(checkpoint, _)| checkpoint);
     let mut connection = opened.database.connect(Role::Reader)?;
     connection.begin()?; // one snapshot for every table
-    let head = crate::head::Head::open(home.dir())?.highest(&opened.log_key);
     let mut report = Report::default();
-    let outcome = walk(connection.as_mut(), &opened.keys, &opened.log_key, &mut report);
-    let outcome = outcome.and_then(|()| match head {
-        Some((head, _)) if head.size > report.leaves => Err(Error::Integrity(format!(
-            "the database holds {} leaves, the checkpoint kept outside it {}: it is an older copy",
-            report.leaves, head.size
-        ))),
-        _ => Ok(()),
-    });
+    let outcome = walk(connection.as_mut(), &opened.keys, &opened.log_key, head, &mut report);
     connection.rollback()?;
     match outcome {
         Ok(()) => Ok(report),
@@ -63,11 +59,19 @@ pub fn verify_home(home: &Home) -> Result<Report> {
     }
 }
 
-fn walk(connection: &mut dyn Connection, keys: &Keyring, log_key: &LogKey, report: &mut Report) -> Result<()> {
+fn walk(
+    connection: &mut dyn Connection,
+    keys: &Keyring,
+    log_key: &LogKey,
+    head: Option<Checkpoint>,
+    report: &mut Report,
+) -> Result<()> {
     let expected = expected_leaves(connection, keys, report)?;
     let blocks = blocks(connection, log_key, report)?;
     leaves(connection, &expected, &blocks, report)?;
+    follows_head(head, &blocks, report.leaves)?;
     tiles(connection, report.leaves)?;
+    devices::devices(connection, keys)?;
     let balances = entries(connection, report)?;
     accounts_follow(connection, keys, &balances, report)?;
     orders(connection, report)
@@ -193,6 +197,21 @@ fn leaves(
         return Err(integrity("a row stands behind no leaf of the log".into()));
     }
     Ok(())
+}
+
+/// The log holds the checkpoint that is kept outside the database.
+fn follows_head(head: Option<Checkpoint>, roots: &HashMap<i64, [u8; 32]>, leaves: u64) -> Result<()> {
+    match head {
+        Some(head) if head.size > leaves => Err(integrity(format!(
+            "the database holds {leaves} leaves, the checkpoint kept outside it {}: it is an older copy",
+            head.size
+        ))),
+        Some(head) if roots.get(&(head.size as i64)) != Some(&head.root) => Err(integrity(format!(
+            "the checkpoint kept outside the database, of {} leaves, is not of this log: history was rewritten",
+            head.size
+        ))),
+        _ => Ok(()),
+    }
 }
 
 /// Stored tile roots are those of the leaves.

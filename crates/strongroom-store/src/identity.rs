@@ -531,6 +531,12 @@ pub fn devices(connection: &mut dyn Connection, ids: &[Id]) -> Result<Vec<Device
     select(connection, "devices", DEVICE, &["id"], ids, device_row)
 }
 
+/// All devices, one by one.
+pub fn each_device(connection: &mut dyn Connection, each: &mut dyn FnMut(DeviceRow) -> Result<()>) -> Result<()> {
+    let sql = format!("SELECT {} FROM devices ORDER BY id", DEVICE.join(", "));
+    connection.query_each(&sql, &[], &mut |row| each(device_row(&row)?))
+}
+
 /// A person's devices, oldest first.
 pub fn devices_of(connection: &mut dyn Connection, person: &Id) -> Result<Vec<DeviceRow>> {
     let sql = format!("SELECT {} FROM devices WHERE person = ? ORDER BY id LIMIT 200", DEVICE.join(", "));

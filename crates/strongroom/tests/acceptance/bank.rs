@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use serde_json::Value;
 use strongroom_client::Client;
-use strongroom_sql::{Connection, Role, Url};
+use strongroom_sql::{Connection, Role, Tls, Url};
 use strongroom_testkit::MariaDb;
 use tempfile::TempDir;
 
@@ -41,24 +41,31 @@ impl TestBank {
     /// Opens a new demo bank; its MariaDB is shared by the tests of this process.
     pub fn open(engine: Engine) -> Self {
         match engine {
-            Engine::Sqlite => Self::open_on(engine, None),
-            Engine::MariaDb => Self::open_on(engine, Some(MariaDb::shared())),
+            Engine::Sqlite => Self::open_on(engine, None, false),
+            Engine::MariaDb => Self::open_on(engine, Some(MariaDb::shared()), false),
         }
     }
 
-    /// Opens one on a MariaDB server of the test's own.
-    pub fn open_on(engine: Engine, server: Option<&MariaDb>) -> Self {
+    /// Opens one on a MariaDB server of the test's own, over TLS whose certificate it verifies.
+    pub fn open_over_tls(server: &MariaDb) -> Self {
+        Self::open_on(Engine::MariaDb, Some(server), true)
+    }
+
+    fn open_on(engine: Engine, server: Option<&MariaDb>, is_tls: bool) -> Self {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let folder = TempDir::with_prefix("strongroom-test-").expect("a temporary folder can be made");
         let (database, password) = match (engine, server) {
             (Engine::MariaDb, Some(server)) => {
                 let name = format!("bank_{}", COUNT.fetch_add(1, Ordering::Relaxed));
-                (server.create_database(&name), Some(server.password().to_owned()))
+                let mut url = server.create_database(&name);
+                if let (Url::MariaDb(url), true) = (&mut url, is_tls) {
+                    url.tls = Tls::Verified(server.ca_file());
+                }
+                (url, Some(server.password().to_owned()))
             }
             _ => (Url::Sqlite(folder.path().join("home/bank.db")), None),
         };
-        let mut bank =
-            TestBank { folder, database, password, server: None, ready: Value::Null, is_damaged: false };
+        let mut bank = TestBank { folder, database, password, server: None, ready: Value::Null, is_damaged: false };
         bank.start(&[]);
         bank
     }

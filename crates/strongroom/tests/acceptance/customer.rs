@@ -3,7 +3,7 @@
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde_json::{Value, json};
-use strongroom_api::{Account, CashOrder, NewUser, SignInStep, Transfer};
+use strongroom_api::{Account, CashOrder, NewUser, Session, SignInStep, Transfer};
 use strongroom_client::{Answer, Bytes, Client, Content, Method, Signer};
 use strongroom_crypto::sign::SigningKey;
 use strongroom_crypto::{jws, totp};
@@ -14,12 +14,11 @@ use crate::bank::TestBank;
 pub struct Customer {
     pub client: Client,
     pub id: String,
-    pub username: String,
     pub password: String,
+    pub session: Session,
     pub device: String,
     pub key: SigningKey,
     pub origin: String,
-    pub token: String,
 }
 
 impl Customer {
@@ -37,36 +36,38 @@ impl Customer {
             date_of_birth: None,
             address: None,
         };
-        let id = client.sign_up(&user).await.expect("a free name signs up").id;
+        client.sign_up(&user).await.expect("a free name signs up");
         let step = client.sign_in(username, &password).await.expect("the password is right");
         let SignInStep::EnrolmentRequired { enrolment_token } = step else { panic!("no factor yet: {step:?}") };
         let enrolling = client.with_token(&enrolment_token).expect("a token is text");
         let factor = enrolling.begin_totp().await.expect("a factor can be begun");
         let session = enrolling.confirm_totp(&factor.id, &code(&factor.secret)).await.expect("the code is right");
-        let token = session.expect("the first factor opens a session").access_token;
-        Self::signed_in(client, id, username, &password, token).await
+        Self::signed_in(client, &password, session.expect("the first factor opens a session")).await
+    }
+
+    /// Signs in as the demo's first person in a role, and registers a device.
+    pub async fn sign_in(bank: &TestBank, role: &str) -> Self {
+        Self::sign_in_as(bank, bank.person(role)).await
     }
 
     /// Signs in as one of the demo's people, and registers a device.
-    pub async fn sign_in(bank: &TestBank, role: &str) -> Self {
+    pub async fn sign_in_as(bank: &TestBank, person: &Value) -> Self {
         let client = bank.client();
-        let person = bank.person(role);
         let text = |name: &str| person[name].as_str().expect("people have it").to_owned();
         let (username, password) = (text("username"), text("password"));
         let step = client.sign_in(&username, &password).await.expect("the password is right");
         let SignInStep::FactorRequired { challenge, .. } = step else { panic!("the demo enrolled a factor: {step:?}") };
-        let code = code(&text("totp_secret"));
-        let token = client.verify(&challenge, "totp", &code).await.expect("the code is right").access_token;
-        let id = client.with_token(&token).expect("a token is text").me().await.expect("one may read oneself").id;
-        Self::signed_in(client, id, &username, &password, token).await
+        let session = client.verify(&challenge, "totp", &code(&text("totp_secret"))).await.expect("the code is right");
+        Self::signed_in(client, &password, session).await
     }
 
-    async fn signed_in(anonymous: Client, id: String, username: &str, password: &str, token: String) -> Self {
+    async fn signed_in(anonymous: Client, password: &str, session: Session) -> Self {
         let origin = anonymous.well_known().await.expect("the bank tells its origin").origin;
-        let client = anonymous.with_token(&token).expect("a token is text");
+        let client = anonymous.with_token(&session.access_token).expect("a token is text");
+        let id = client.me().await.expect("one may read oneself").id;
         let key = SigningKey::generate_ed25519();
         let device = client.add_device("Test device", &key.public()).await.expect("a device registers").id;
-        Customer { client, id, username: username.into(), password: password.into(), device, key, origin, token }
+        Customer { client, id, password: password.into(), session, device, key, origin }
     }
 
     /// Opens an account in USD.
@@ -91,7 +92,7 @@ impl Customer {
 
     /// Goes on at the bank's new address, after it was started again.
     pub fn moved_to(&mut self, bank: &TestBank) {
-        self.client = bank.client().with_token(&self.token).expect("a token is text");
+        self.client = bank.client().with_token(&self.session.access_token).expect("a token is text");
     }
 
     /// Places an order, signed now.

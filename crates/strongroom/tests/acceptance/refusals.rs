@@ -21,7 +21,8 @@ fn refusals_have_codes_and_change_nothing(engine: Engine) {
         teller.deposit(&from.number, "100.00").await;
         teller.deposit(&to.number, "50000000000000000.00").await;
         // Customers' money together is what the cash account owes, so this is the account that overflows.
-        let refused = teller.try_deposit(&to.number, "50000000000000000.00").await.expect_err("more than can be counted");
+        let refused =
+            teller.try_deposit(&to.number, "50000000000000000.00").await.expect_err("more than can be counted");
         assert_eq!((refused.status(), refused.code()), (Some(422), Some("overflow")));
         let before = spent(&bank);
 
@@ -114,7 +115,7 @@ fn bodies_that_are_no_orders_spend_no_id(engine: Engine) {
             assert_eq!((answer.status, problem(&answer).as_str()), (403, "bad_signature"), "{what}");
         }
 
-        let token = format!("Bearer {}", ana.token);
+        let token = format!("Bearer {}", ana.session.access_token);
         let json = ("content-type", "application/json");
         let post = |headers: &[(&str, &str)], body: &str| {
             let mut all = vec![("authorization", token.as_str())];
