@@ -7,7 +7,9 @@
 mod bank;
 mod curl;
 mod customer;
+mod webdriver;
 
+mod browser;
 mod kill;
 mod older_copy;
 mod once;
