@@ -1,8 +1,9 @@
 //! `cargo xtask test`: requirements, the release binary that the tests drive, then all tests.
 
 use crate::requirements;
-use crate::run::{Outcome, cargo, run, shown};
+use crate::run::{Outcome, cargo, root, run, shown};
 use std::io::{BufRead, BufReader, Write};
+use std::path::PathBuf;
 use std::process::Stdio;
 
 /// Builds and tests everything. Some tests drive the program as users do, so it is built first.
@@ -11,6 +12,7 @@ pub fn test(args: &[String]) -> Outcome {
     run(cargo().args(["build", "--release", "-p", "strongroom"]))?;
     let mut command = cargo();
     command.args(["test", "--workspace"]).args(args).stdout(Stdio::piped());
+    command.env("STRONGROOM_TEST_PROGRAM", released_program());
     if let Some(python) = requirements::python() {
         command.env("STRONGROOM_TEST_PYTHON", python);
     }
@@ -24,6 +26,12 @@ pub fn test(args: &[String]) -> Outcome {
     let status = child.wait().map_err(|error| format!("`{shown}` could not be waited for: {error}"))?;
     println!("{totals}");
     if status.success() { Ok(()) } else { Err(format!("`{shown}` ended with {status}")) }
+}
+
+/// Where cargo puts the release build.
+fn released_program() -> PathBuf {
+    let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| PathBuf::from("target"), PathBuf::from);
+    root().join(target).join("release/strongroom")
 }
 
 /// The sum of the closing lines of all test binaries.

@@ -196,29 +196,37 @@ fn entry(keys: &Keyring, caller: &Caller, entry: &EntryRow, row: &TransferRow) -
         amount: entry.amount,
         balance_after: entry.balance_after,
         time_us: row.time_us,
-        description: description(keys, &caller.person, row, entry.amount < 0).unwrap_or(None),
+        description: words(keys, &caller.person, row, entry.amount < 0).unwrap_or_default().description,
     })
 }
 
-/// The description of a posting for one of its parties.
-pub(crate) fn description(keys: &Keyring, party: &Id, row: &TransferRow, is_payer: bool) -> Result<Option<String>> {
-    let text = if is_payer {
-        let Some(part) = open_part(keys, party, column::PAYER_PART, &row.id, row.payer.as_deref())? else {
-            return Ok(None);
-        };
-        let payer = PayerPart::decode(&part.1).map_err(|e| Error::Integrity(e.to_string()))?;
-        match (TransferOrder::parse(&payer.order), CashOrder::parse(&payer.order)) {
-            (Ok(order), _) => order.description,
-            (_, Ok(order)) => order.reference,
-            _ => None,
-        }
-    } else {
-        let Some(part) = open_part(keys, party, column::PAYEE_PART, &row.id, row.payee.as_deref())? else {
-            return Ok(None);
-        };
-        Some(PayeePart::decode(&part.1).map_err(|e| Error::Integrity(e.to_string()))?.description)
-    };
-    Ok(text.filter(|t| !t.is_empty()))
+/// What a posting's party may read of the order: the payer what they signed, the payee the copy
+/// that was made for them.
+#[derive(Default)]
+pub(crate) struct Words {
+    /// What for.
+    pub description: Option<String>,
+    /// The account credited, as the payer wrote it.
+    pub to: Option<String>,
+}
+
+/// The words of a posting for one of its parties.
+pub(crate) fn words(keys: &Keyring, party: &Id, row: &TransferRow, is_payer: bool) -> Result<Words> {
+    let not_empty = |text: Option<String>| text.filter(|t| !t.is_empty());
+    if !is_payer {
+        let part = open_part(keys, party, column::PAYEE_PART, &row.id, row.payee.as_deref())?;
+        let Some((_, part)) = part else { return Ok(Words::default()) };
+        let part = PayeePart::decode(&part).map_err(|e| Error::Integrity(e.to_string()))?;
+        return Ok(Words { description: not_empty(Some(part.description)), to: None });
+    }
+    let part = open_part(keys, party, column::PAYER_PART, &row.id, row.payer.as_deref())?;
+    let Some((_, part)) = part else { return Ok(Words::default()) };
+    let part = PayerPart::decode(&part).map_err(|e| Error::Integrity(e.to_string()))?;
+    Ok(match (TransferOrder::parse(&part.order), CashOrder::parse(&part.order)) {
+        (Ok(order), _) => Words { description: not_empty(order.description), to: Some(order.to) },
+        (_, Ok(order)) => Words { description: not_empty(order.reference), to: Some(order.account) },
+        _ => Words::default(),
+    })
 }
 
 /// A sealed part as (salt, content); none when it is gone.

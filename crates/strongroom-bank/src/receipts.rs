@@ -11,7 +11,7 @@ use strongroom_store::log;
 use strongroom_store::money::{self as store, TransferRow};
 use strongroom_store::{Connection, Id};
 
-use crate::account::{description, open_part};
+use crate::account::{open_part, words};
 use crate::keyring::{Keyring, column};
 use crate::logs::Hashes;
 use crate::money::posted;
@@ -28,6 +28,8 @@ pub struct TransferDetails {
     pub is_own_order: bool,
     /// The private description.
     pub description: Option<String>,
+    /// The account credited, as the payer wrote it: theirs to read.
+    pub to_as_ordered: Option<String>,
 }
 
 impl Bank {
@@ -38,9 +40,10 @@ impl Bank {
             sessions::see(c, &keys, &caller, now_us)?;
             let (row, side) = see_posting(c, &keys, &caller, id)?;
             let posted = posted(&row).ok_or_else(|| Error::Integrity("a posting's currency is unknown".into()))?;
-            let description =
-                side.and_then(|s| description(&keys, &caller.person, &row, s == View::Payer).unwrap_or(None));
-            Ok(TransferDetails { posted, is_own_order: row.person == caller.person, description })
+            let words =
+                side.and_then(|s| words(&keys, &caller.person, &row, s == View::Payer).ok()).unwrap_or_default();
+            let is_own_order = row.person == caller.person;
+            Ok(TransferDetails { posted, is_own_order, description: words.description, to_as_ordered: words.to })
         })
         .await
     }

@@ -126,10 +126,10 @@ async fn read(mut body: Body) -> Result<Bytes, Response> {
         };
         let data = frame.into_data().unwrap_or_default();
         size += data.len();
-        match size {
-            ..=BODY_BYTES_MAX => kept.extend_from_slice(&data),
-            ..=DISCARDED_BYTES_MAX => kept = Vec::new(),
-            _ => break,
+        if size <= BODY_BYTES_MAX {
+            kept.extend_from_slice(&data);
+        } else if size > DISCARDED_BYTES_MAX {
+            break;
         }
     }
     if size <= BODY_BYTES_MAX {

@@ -17,7 +17,7 @@ use super::accounts::{accounts_of, view};
 use super::fields::Field;
 use super::pages::{AccountView, Check, Fact, Here, Notice, TransferForm, TransferPage, Trouble};
 use super::visitor::{Member, Posted};
-use super::words::{Moment, Sum};
+use super::words::{Moment, Sum, spaced_number};
 use super::{orders, reply};
 use crate::App;
 
@@ -199,7 +199,10 @@ fn facts(details: &TransferDetails, from: Option<&AccountView>, to: Option<&Acco
     let is_cash = PostingKind::from_number(posted.kind) == Some(PostingKind::Deposit);
     let mut facts = vec![
         if is_cash { text("From", "Cash, at the counter".into()) } else { party("From", from, posted.from) },
-        party("To", to, posted.to),
+        match (to, details.to_as_ordered.as_deref().filter(|ordered| ordered.parse::<AccountId>().is_err())) {
+            (None, Some(number)) => text("To", spaced_number(number)),
+            _ => party("To", to, posted.to),
+        },
     ];
     facts.extend(details.description.clone().map(|description| text("Description", description)));
     facts.push(text("Time", Moment::new(posted.time_us).full));

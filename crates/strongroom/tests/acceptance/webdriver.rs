@@ -79,7 +79,8 @@ impl Browser {
 
     /// Runs an async function's body in the page, and answers what it returns.
     pub fn run(&self, script: &str) -> Value {
-        let script = format!("const done = arguments[0]; (async () => {{ {script} }})().then(done, e => done(String(e)));");
+        let script =
+            format!("const done = arguments[0]; (async () => {{ {script} }})().then(done, e => done(String(e)));");
         self.post("/execute/async", &json!({"script": script, "args": []}))
     }
 
@@ -87,8 +88,9 @@ impl Browser {
     pub fn appear(&self, width: u32, scheme: &str) {
         let metrics = json!({"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": width < 600});
         self.devtools("Emulation.setDeviceMetricsOverride", metrics);
-        let features = json!({"media": "", "features": [{"name": "prefers-color-scheme", "value": scheme}]});
-        self.devtools("Emulation.setEmulatedMedia", features);
+        let feature = |name: &str, value: &str| json!({"name": name, "value": value});
+        let features = [feature("prefers-color-scheme", scheme), feature("prefers-reduced-motion", "reduce")];
+        self.devtools("Emulation.setEmulatedMedia", json!({"media": "", "features": features}));
     }
 
     /// Writes a picture of the whole page.
