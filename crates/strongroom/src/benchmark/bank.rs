@@ -5,11 +5,13 @@ use std::io::{BufRead, BufReader};
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process};
 use serde::Deserialize;
 use strongroom_crypto::{random, totp};
 
+use super::moment;
 use crate::failure::{Exit, Failure, Outcome};
 use crate::remote::now_s;
 
@@ -53,6 +55,16 @@ pub struct Person {
     totp_secret: String,
 }
 
+/// What a start on an existing log costs.
+pub struct Restarted {
+    /// From the program's start until it listens.
+    pub start_ms: f64,
+    /// Resident memory while nothing happens, where the system tells it.
+    pub idle_memory_mib: Option<f64>,
+}
+
+const REST: Duration = Duration::from_secs(2);
+
 impl Database {
     /// Its kind, for the report.
     pub fn kind(&self) -> &'static str {
@@ -90,6 +102,24 @@ impl OwnBank {
         self.ready.people.iter().find(|p| p.role == "teller").ok_or_else(|| failed("the demo bank has no teller"))
     }
 
+    /// Stops it, starts it again on what it wrote, and lets it rest for a moment.
+    pub fn restart(&mut self, database: &Database) -> Outcome<Restarted> {
+        self.stop();
+        let since = moment();
+        self.child = spawn(&self.dir, database)?;
+        self.ready = self.await_ready()?;
+        let start_ms = (moment() - since).as_secs_f64() * 1000.0;
+        std::thread::sleep(REST);
+        Ok(Restarted { start_ms, idle_memory_mib: resident_mib(self.child.id()) })
+    }
+
+    fn stop(&mut self) {
+        if let Some(pid) = i32::try_from(self.child.id()).ok().and_then(Pid::from_raw) {
+            let _ = kill_process(pid, Signal::TERM);
+        }
+        let _ = self.child.wait();
+    }
+
     fn await_ready(&mut self) -> Outcome<Ready> {
         let mut line = String::new();
         if let Some(out) = self.child.stdout.take() {
@@ -102,10 +132,7 @@ impl OwnBank {
 
 impl Drop for OwnBank {
     fn drop(&mut self) {
-        if let Some(pid) = i32::try_from(self.child.id()).ok().and_then(Pid::from_raw) {
-            let _ = kill_process(pid, Signal::TERM);
-        }
-        let _ = self.child.wait();
+        self.stop();
         let _ = std::fs::remove_dir_all(&self.dir);
     }
 }
@@ -121,6 +148,14 @@ impl Person {
 pub fn code_now(secret: &str) -> Outcome<String> {
     let secret = totp::from_base32(secret).map_err(failed)?;
     Ok(totp::code(&secret, now_s().unsigned_abs()))
+}
+
+/// A process's resident memory, from Linux's proc file system.
+fn resident_mib(pid: u32) -> Option<f64> {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
+    let kib: f64 = line.trim().strip_suffix(" kB")?.parse().ok()?;
+    Some(kib / 1024.0)
 }
 
 /// A measurement's failure.

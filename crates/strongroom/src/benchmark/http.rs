@@ -9,7 +9,7 @@ use strongroom_client::Client;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::Semaphore;
 
-use super::bank::{Database, OwnBank, failed};
+use super::bank::{Database, OwnBank, Restarted, failed};
 use super::lane::{Customer, Lane, Teller};
 use super::load::{self, Tally};
 use super::moment;
@@ -39,7 +39,7 @@ const SIGN_UPS_AT_ONCE: usize = 4;
 
 /// Measures, and removes the bank however it ends.
 pub async fn run(global: &Global, args: Args) -> Outcome {
-    let bank = OwnBank::start(&args.database)?;
+    let mut bank = OwnBank::start(&args.database)?;
     let stop = async {
         let (Ok(mut terminate), Ok(mut interrupt)) = (signal(SignalKind::terminate()), signal(SignalKind::interrupt()))
         else {
@@ -48,12 +48,12 @@ pub async fn run(global: &Global, args: Args) -> Outcome {
         tokio::select! { _ = terminate.recv() => {} _ = interrupt.recv() => {} }
     };
     tokio::select! {
-        measured = measure(global, &args, &bank) => measured,
+        measured = measure(global, &args, &mut bank) => measured,
         () = stop => Err(Failure::new(Exit::Failed, "the measurement was stopped")),
     }
 }
 
-async fn measure(global: &Global, args: &Args, bank: &OwnBank) -> Outcome {
+async fn measure(global: &Global, args: &Args, bank: &mut OwnBank) -> Outcome {
     let length = Duration::from_secs(args.seconds.into());
     let lanes = sign_up_all(bank, args.connections.into()).await?;
     eprintln!("Measuring: requests without work, a second of warm-up, then orders that this program signs as it goes.");
@@ -64,7 +64,25 @@ async fn measure(global: &Global, args: &Args, bank: &OwnBank) -> Outcome {
         None => load::closed(lanes, length).await,
         Some(rate) => load::open(lanes, length, rate).await,
     };
-    report(global, args, &tally, noops.accepted as f64 / noop_length.as_secs_f64())
+    let noop_rate = noops.accepted as f64 / noop_length.as_secs_f64();
+    let log_size = log_size(bank).await?;
+    let restarted = bank.restart(&args.database)?;
+    report(global, args, &Measured { tally, noop_rate, log_size, restarted })
+}
+
+/// What was found.
+struct Measured {
+    tally: Tally,
+    noop_rate: f64,
+    log_size: u64,
+    restarted: Restarted,
+}
+
+/// The log's size, by its newest checkpoint.
+async fn log_size(bank: &OwnBank) -> Outcome<u64> {
+    let checkpoint = Client::connect(&bank.ready.listening.parse()?, &bank.ca_pem()?)?.checkpoint().await?;
+    let size = checkpoint.lines().nth(1).and_then(|size| size.parse().ok());
+    size.ok_or_else(|| failed("the bank's checkpoint has no size"))
 }
 
 async fn sign_up_all(bank: &OwnBank, count: usize) -> Outcome<Vec<Lane>> {
@@ -89,7 +107,8 @@ async fn sign_up_all(bank: &OwnBank, count: usize) -> Outcome<Vec<Lane>> {
     Ok(Customer::lanes(customers, teller.currency()))
 }
 
-fn report(global: &Global, args: &Args, tally: &Tally, noop_rate: f64) -> Outcome {
+fn report(global: &Global, args: &Args, measured: &Measured) -> Outcome {
+    let Measured { tally, noop_rate, log_size, restarted } = measured;
     let rate = tally.accepted as f64 / f64::from(args.seconds);
     let ms = |share: f64| tally.latencies.percentile_us(share) as f64 / 1000.0;
     let (p50, p99) = (ms(0.5), ms(0.99));
@@ -101,16 +120,28 @@ fn report(global: &Global, args: &Args, tally: &Tally, noop_rate: f64) -> Outcom
         "p50_ms": p50,
         "p99_ms": p99,
         "refused": tally.refused,
-        "noop_rate_per_s": round(noop_rate),
+        "noop_rate_per_s": round(*noop_rate),
+        "log_size": log_size,
+        "start_ms": round(restarted.start_ms),
+        "idle_memory_mib": restarted.idle_memory_mib.map(round),
     });
     if let Some(reason) = &tally.reason {
         eprintln!("{} orders were not accepted; the first one: {reason}", tally.refused);
     }
     global.print(&data, || {
-        format!(
-            "database          {}\nconnections       {}\ntransfers         {rate:.0} a second\nlatency           {p50:.2} ms median, {p99:.2} ms at the 99th percentile\nrefused           {}\nwithout work      {noop_rate:.0} a second",
-            args.database.kind(), args.connections, tally.refused
-        )
+        let memory = restarted.idle_memory_mib.map_or("unknown".into(), |mib| format!("{mib:.0} MiB"));
+        [
+            format!("database          {}", args.database.kind()),
+            format!("connections       {}", args.connections),
+            format!("transfers         {rate:.0} a second"),
+            format!("latency           {p50:.2} ms median, {p99:.2} ms at the 99th percentile"),
+            format!("refused           {}", tally.refused),
+            format!("without work      {noop_rate:.0} a second"),
+            format!("log               {log_size} entries"),
+            format!("start on it       {:.0} ms", restarted.start_ms),
+            format!("memory at rest    {memory}"),
+        ]
+        .join("\n")
     });
     if tally.accepted == 0 { Err(failed("no order was accepted")) } else { Ok(()) }
 }
