@@ -222,8 +222,8 @@ pub(crate) fn check_head(
     if kept.size > here.size {
         return Ok(Some(format!(
             "The database has been put back to an older copy: it holds {} log entries, and this bank has signed {}. Writing now would sign a second \
-             history, so the bank only reads. To recover, stop the server and put the newer database back; if that one is lost, keep this copy and \
-             the files head.0 and head.1 as evidence and reopen the log under a new name from the last backup.",
+             history, so the bank only reads. To recover, stop the server and put the newer database back. If that one is lost, run `strongroom ledger reopen`: \
+             it goes on from this copy under a new log name, and says in the log what was lost.",
             here.size, kept.size
         )));
     }
@@ -235,7 +235,7 @@ pub(crate) fn check_head(
     if kept_root != kept.root {
         return Ok(Some(
             "The database's log is not the one whose checkpoint is kept outside it: history was rewritten. The bank only reads. To recover, stop the \
-             server, keep this copy as evidence, and put the true database back."
+             server, keep this copy as evidence, and put the true database back; if that one is lost, run `strongroom ledger reopen`."
                 .into(),
         ));
     }

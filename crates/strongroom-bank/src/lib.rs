@@ -22,6 +22,7 @@ pub mod account;
 pub mod clock;
 pub mod demo;
 pub mod device;
+pub mod era;
 mod error;
 pub mod factor;
 pub mod fault;
@@ -52,6 +53,7 @@ pub use orders::{SignedOrder, Verified};
 pub use sessions::Caller;
 pub use writer::Counters;
 
+use era::Eras;
 use head::Head;
 use known::Known;
 use queue::{Lane, Queue};
@@ -63,6 +65,7 @@ pub struct Bank {
     config: Config,
     origin: String,
     log_key: LogKey,
+    eras: Arc<Eras>,
     currency: Currency,
     numbers: NumberScheme,
     cash: AccountId,
@@ -91,6 +94,8 @@ pub struct Opened {
     pub origin: String,
     /// The log's public key.
     pub log_key: LogKey,
+    /// The names that the log has had.
+    pub eras: Eras,
     /// The bank's database.
     pub database: Database,
 }
@@ -150,7 +155,8 @@ impl Opened {
         let origin =
             origin.ok_or_else(|| Error::Internal("the database names no log; run `strongroom init`".into()))?;
         let log_key = LogKey::new(&origin, &keys.log.public());
-        Ok(Opened { config, keys, origin, log_key, database })
+        let eras = Eras::read(connection.as_mut(), &keys, log_key.clone())?;
+        Ok(Opened { config, keys, origin, log_key, eras, database })
     }
 }
 
@@ -175,7 +181,7 @@ impl Bank {
     /// Opens a bank and starts its writer.
     pub fn open(home: &Home) -> Result<Arc<Self>> {
         let lock = init::lock(home)?;
-        let Opened { config, keys, origin, log_key, database } = Opened::at(home)?;
+        let Opened { config, keys, origin, log_key, eras, database } = Opened::at(home)?;
         let mut connection = database.connect(Role::Writer)?;
         strongroom_store::schema::migrate_bank(connection.as_mut(), clock::now_us())?;
         for warning in connection.durability_warnings()? {
@@ -223,6 +229,7 @@ impl Bank {
             config,
             origin,
             log_key,
+            eras: Arc::new(eras),
             cash,
             keys,
             queue,

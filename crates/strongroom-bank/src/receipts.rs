@@ -51,12 +51,12 @@ impl Bank {
     /// Its receipt, as canonical text.
     pub async fn receipt(&self, caller: &Caller, id: TransferId) -> Result<String> {
         let (keys, caller, now_us) = (self.keys.clone(), caller.clone(), clock::now_us());
-        let note = self.checkpoint();
-        let size = self.log_key.verify(&note).map_err(|e| Error::Internal(e.to_string()))?.size;
+        let (eras, newest) = (self.eras.clone(), self.checkpoint());
         self.read(move |c| {
             sessions::see(c, &keys, &caller, now_us)?;
             let (row, side) = see_posting(c, &keys, &caller, id)?;
             let view = side.ok_or(Error::NotFound)?;
+            let (size, note) = eras.checkpoint_for(row.sequence as u64, newest)?;
             Ok(receipt(c, &keys, &caller, &row, view, size, note)?.to_text())
         })
         .await

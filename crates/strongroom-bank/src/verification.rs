@@ -55,8 +55,7 @@ impl Checks {
 impl Bank {
     /// Checks one posting that the caller takes part in or ordered.
     pub async fn verification(&self, caller: &Caller, id: TransferId) -> Result<Checks> {
-        let (keys, caller, now_us, log_key) =
-            (self.keys.clone(), caller.clone(), clock::now_us(), self.log_key.clone());
+        let (keys, caller, now_us, eras) = (self.keys.clone(), caller.clone(), clock::now_us(), self.eras.clone());
         self.read(move |c| {
             sessions::see(c, &keys, &caller, now_us)?;
             let row = match see_posting(c, &keys, &caller, id) {
@@ -64,7 +63,7 @@ impl Bank {
                 Err(Error::Integrity(_)) => store::transfer(c, &id.0)?.ok_or(Error::NotFound)?,
                 Err(e) => return Err(e),
             };
-            Ok(check(c, &keys, &log_key, &row))
+            Ok(check(c, &keys, eras.key_at(row.sequence as u64), &row))
         })
         .await
     }

@@ -6,12 +6,13 @@ mod devices;
 use std::collections::{BTreeMap, HashMap};
 
 use strongroom_ledger::merkle::{self, Frontier};
-use strongroom_ledger::note::{Checkpoint, LogKey};
+use strongroom_ledger::note::Checkpoint;
 use strongroom_sql::{Connection, Role};
 use strongroom_store::log::{self, BlockRow, FactRow, LeafRow};
 use strongroom_store::money::{self as store, TransferRow};
 use strongroom_store::{Id, accounts};
 
+use crate::era::Eras;
 use crate::keyring::Keyring;
 use crate::rows::Authenticated;
 use crate::tx::{block_hash, fact_commitment};
@@ -47,7 +48,7 @@ pub fn verify_home(home: &Home) -> Result<Report> {
     let mut connection = opened.database.connect(Role::Reader)?;
     connection.begin()?; // one snapshot for every table
     let mut report = Report::default();
-    let outcome = walk(connection.as_mut(), &opened.keys, &opened.log_key, head, &mut report);
+    let outcome = walk(connection.as_mut(), &opened.keys, &opened.eras, head, &mut report);
     connection.rollback()?;
     match outcome {
         Ok(()) => Ok(report),
@@ -62,12 +63,12 @@ pub fn verify_home(home: &Home) -> Result<Report> {
 fn walk(
     connection: &mut dyn Connection,
     keys: &Keyring,
-    log_key: &LogKey,
+    eras: &Eras,
     head: Option<Checkpoint>,
     report: &mut Report,
 ) -> Result<()> {
     let expected = expected_leaves(connection, keys, report)?;
-    let blocks = blocks(connection, log_key, report)?;
+    let blocks = blocks(connection, eras, report)?;
     leaves(connection, &expected, &blocks, report)?;
     follows_head(head, &blocks, report.leaves)?;
     tiles(connection, report.leaves)?;
@@ -130,7 +131,7 @@ fn expected_leaves(
 }
 
 /// Blocks link, carry signed checkpoints and grow. Answers size → root.
-fn blocks(connection: &mut dyn Connection, log_key: &LogKey, report: &mut Report) -> Result<HashMap<i64, [u8; 32]>> {
+fn blocks(connection: &mut dyn Connection, eras: &Eras, report: &mut Report) -> Result<HashMap<i64, [u8; 32]>> {
     let mut roots = HashMap::new();
     let (mut previous, mut size) = ([0; 32], 0);
     stream(
@@ -143,8 +144,8 @@ fn blocks(connection: &mut dyn Connection, log_key: &LogKey, report: &mut Report
             if block.previous != previous || block_hash(&block) != block.hash {
                 return Err(integrity(format!("{at}: its hash or its link to the one before does not hold")));
             }
-            let checkpoint =
-                log_key.verify(&block.note).map_err(|e| integrity(format!("{at}: its checkpoint: {e}")))?;
+            let key = eras.key_at(block.size.unsigned_abs().saturating_sub(1));
+            let checkpoint = key.verify(&block.note).map_err(|e| integrity(format!("{at}: its checkpoint: {e}")))?;
             if checkpoint.size != block.size as u64 || block.size <= size {
                 return Err(integrity(format!("{at}: its size does not follow")));
             }

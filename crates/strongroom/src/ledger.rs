@@ -2,10 +2,11 @@
 
 use serde_json::json;
 use strongroom_bank::verify::{self, Report};
+use strongroom_bank::{Opened, era};
 
 use crate::Global;
 use crate::failure::{Exit, Failure, Outcome};
-use crate::verify_receipt;
+use crate::{ask, verify_receipt};
 
 /// What to do with the ledger.
 #[derive(clap::Subcommand, Debug)]
@@ -14,6 +15,12 @@ pub enum Verb {
     Verify,
     /// Print the newest signed checkpoint: keep it elsewhere, and history cannot be rewritten unnoticed
     Checkpoint,
+    /// Go on from an older copy of the database, when the newer one is lost: under a new log name
+    Reopen {
+        /// Do it without asking
+        #[arg(long)]
+        yes: bool,
+    },
     /// Check a receipt with nothing but the bank's log key
     VerifyReceipt(verify_receipt::Args),
 }
@@ -24,11 +31,35 @@ pub fn run(global: &Global, verb: Verb) -> Outcome {
         Verb::VerifyReceipt(args) => verify_receipt::run(global, &args),
         Verb::Verify => verify(global, &verify::verify_home(&global.home())?),
         Verb::Checkpoint => {
-            let report = verify::verify_home(&global.home())?;
-            global.print(&json!({"checkpoint": report.checkpoint}), || report.checkpoint.clone());
+            let (_, checkpoint) = Opened::at(&global.home())?.newest()?;
+            global.print(&json!({"checkpoint": checkpoint}), || checkpoint.clone());
             Ok(())
         }
+        Verb::Reopen { yes } => reopen(global, yes),
     }
+}
+
+fn reopen(global: &Global, yes: bool) -> Outcome {
+    let home = global.home();
+    let Some(why) = Opened::at(&home)?.behind_head(&home)? else {
+        let words = "the database is not behind the checkpoint kept outside it: there is nothing to recover";
+        return Err(Failure::new(Exit::Failed, words));
+    };
+    eprintln!("{why}");
+    let question = "Reopen the log under a new name? Everything since this copy was made stays lost, revocations too.";
+    if !yes && (global.no_input || !ask::confirm(question)?) {
+        return Err(Failure::new(Exit::Usage, "nothing was done; give --yes to reopen the log"));
+    }
+    let reopened = era::reopen(&home)?;
+    let data = json!({"log_key": reopened.log_key.to_string(), "lost": reopened.lost});
+    global.print(&data, || {
+        format!(
+            "The log was reopened; {} entries of the old one are lost.\nlog key {}\nGive the new key to everyone who checks \
+             receipts. Old receipts hold with the old key. Then start the server.",
+            reopened.lost, reopened.log_key
+        )
+    });
+    Ok(())
 }
 
 fn verify(global: &Global, report: &Report) -> Outcome {

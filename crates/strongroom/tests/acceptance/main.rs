@@ -10,6 +10,7 @@ mod customer;
 mod webdriver;
 
 mod browser;
+mod command_line;
 mod kill;
 mod older_copy;
 mod once;

@@ -3,7 +3,10 @@
 use crate::bank::{Engine, TestBank, block_on};
 use crate::customer::{Customer, problem, transfer};
 
-crate::on_both_databases!(an_older_copy_only_reads_and_says_how_to_recover);
+crate::on_both_databases!(
+    an_older_copy_only_reads_and_says_how_to_recover,
+    a_reopened_log_has_another_name_and_keeps_old_proofs,
+);
 
 fn an_older_copy_only_reads_and_says_how_to_recover(engine: Engine) {
     let mut bank = TestBank::open(engine);
@@ -50,6 +53,76 @@ fn an_older_copy_only_reads_and_says_how_to_recover(engine: Engine) {
         assert_eq!(ana.order(&transfer("two", &from, &to, "2.00")).await.status, 201, "the newest copy writes again");
         assert_eq!(ana.balance(&from).await, "97.00");
     });
+}
+
+fn a_reopened_log_has_another_name_and_keeps_old_proofs(engine: Engine) {
+    let mut bank = TestBank::open(engine);
+    let (mut ana, from, to, early) = block_on(async {
+        let (ana, ben) = (Customer::sign_up(&bank, "ana").await, Customer::sign_up(&bank, "ben").await);
+        let teller = Customer::sign_in(&bank, "teller").await;
+        let (from, to) = (ana.open_account().await.id, ben.open_account().await.id);
+        teller.deposit(&from, "100.00").await;
+        let early = posted(&ana, &transfer("early", &from, &to, "1.00")).await;
+        (ana, from, to, early)
+    });
+    let old_key = bank.log_key().to_owned();
+    let lost = transfer("lost", &from, &to, "5.00");
+    let lost_signature = ana.sign(&lost);
+    bank.stop();
+    let nothing = bank.run(&["ledger", "reopen", "--yes"]);
+    assert_eq!(nothing.status.code(), Some(1), "a log that is not behind keeps its name");
+    let tables = tables(&bank);
+    copy(&bank, &tables, "", "older_");
+    bank.start(&[]);
+    ana.moved_to(&bank);
+    block_on(async { assert_eq!(ana.send(&lost, &lost_signature).await.status, 201) });
+    bank.stop();
+    copy(&bank, &tables, "older_", "");
+
+    assert_eq!(bank.run(&["ledger", "reopen", "--no-input"]).status.code(), Some(2), "it does not happen by accident");
+    let reopened = bank.run(&["ledger", "reopen", "--yes", "--json"]);
+    assert!(reopened.status.success(), "{}", String::from_utf8_lossy(&reopened.stderr));
+    let report: serde_json::Value = serde_json::from_slice(&reopened.stdout).expect("it prints JSON");
+    assert_eq!(report["lost"], 1);
+
+    bank.start(&[]);
+    assert_eq!(report["log_key"], bank.log_key());
+    assert_ne!(bank.log_key(), old_key);
+    ana.origin = bank.log_key().split('+').next().expect("a key has a name").to_owned();
+    block_on(async {
+        // Tokens name the log too, so everyone signs in again.
+        let anonymous = bank.client();
+        let session = anonymous.refresh(&ana.session.refresh_token).await.expect("the session is still there");
+        ana.session = session;
+        ana.moved_to(&bank);
+        let replayed = ana.send(&lost, &lost_signature).await;
+        assert_eq!(
+            (replayed.status, problem(&replayed).as_str()),
+            (403, "bad_signature"),
+            "it was signed for the old name"
+        );
+        let late = posted(&ana, &transfer("late", &from, &to, "2.00")).await;
+        for (id, key, other) in [(&early, old_key.as_str(), bank.log_key()), (&late, bank.log_key(), old_key.as_str())]
+        {
+            assert!(ana.client.verification(id).await.expect("it is checked").is_valid);
+            let file = bank.folder.path().join("receipt.txt");
+            std::fs::write(&file, ana.client.receipt(id).await.expect("a receipt")).expect("it can be written");
+            let verify = |key: &str| {
+                let path = file.to_str().expect("a path is text");
+                bank.run(&["ledger", "verify-receipt", path, "--log-key", key]).status.code()
+            };
+            assert_eq!((verify(key), verify(other)), (Some(0), Some(5)));
+        }
+        assert_eq!(ana.balance(&from).await, "97.00");
+    });
+}
+
+/// Places an order that is posted, and answers the posting's id.
+async fn posted(person: &Customer, body: &str) -> String {
+    let answer = person.order(body).await;
+    assert_eq!(answer.status, 201, "{answer:?}");
+    let answer: serde_json::Value = answer.json().expect("an answer is JSON");
+    answer["id"].as_str().expect("it has an id").to_owned()
 }
 
 /// The bank's tables.
