@@ -7,6 +7,8 @@ pub mod base64url;
 pub mod blind;
 pub mod digest;
 pub mod jws;
+#[cfg(test)]
+mod known_answers;
 pub mod mac;
 pub mod password;
 pub mod random;

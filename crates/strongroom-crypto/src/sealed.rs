@@ -246,7 +246,7 @@ fn with_aad<R>(header: &[u8], context: &Context<'_>, run: impl FnOnce(&[u8]) -> 
 }
 
 #[allow(clippy::expect_used)] // the length is right by its type
-fn gcm(key: &[u8; 32]) -> LessSafeKey {
+pub(crate) fn gcm(key: &[u8; 32]) -> LessSafeKey {
     LessSafeKey::new(UnboundKey::new(&AES_256_GCM, key).expect("an AES-256 key has 32 bytes"))
 }
 

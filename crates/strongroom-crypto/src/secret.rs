@@ -1,5 +1,6 @@
 //! A 32-byte key in memory: wiped when dropped, never printed.
 
+use aws_lc_rs::error::Unspecified;
 use aws_lc_rs::hkdf::{HKDF_SHA256, KeyType, Salt};
 use zeroize::{Zeroize, ZeroizeOnDrop};
 
@@ -32,19 +33,22 @@ impl Secret {
     /// A key for one purpose: HKDF-SHA256 (RFC 5869) with the label as info and no salt.
     #[allow(clippy::expect_used)] // 32 bytes is within HKDF's bound
     pub fn derive(&self, label: &str) -> Secret {
-        struct Len32;
-        impl KeyType for Len32 {
-            fn len(&self) -> usize {
-                32
-            }
-        }
         let mut key = Secret(Box::new([0; 32]));
-        let prk = Salt::new(HKDF_SHA256, &[]).extract(self.expose());
-        prk.expand(&[label.as_bytes()], Len32)
-            .and_then(|okm| okm.fill(key.0.as_mut_slice()))
-            .expect("HKDF gives 32 bytes");
+        hkdf_sha256(&[], self.expose(), label.as_bytes(), key.0.as_mut_slice()).expect("HKDF gives 32 bytes");
         key
     }
+}
+
+/// Fills `okm`, unless it is longer than HKDF can give.
+pub(crate) fn hkdf_sha256(salt: &[u8], secret: &[u8], info: &[u8], okm: &mut [u8]) -> Result<(), Unspecified> {
+    struct Length(usize);
+    impl KeyType for Length {
+        fn len(&self) -> usize {
+            self.0
+        }
+    }
+    let prk = Salt::new(HKDF_SHA256, salt).extract(secret);
+    prk.expand(&[info], Length(okm.len()))?.fill(okm)
 }
 
 impl std::fmt::Debug for Secret {
