@@ -1,73 +1,38 @@
 //! The keyring: every key of the bank, wrapped in its own database, opened when it is needed.
 //!
 //! Below the root key stands one key-encryption key per purpose; below those stand the keys that
-//! do the work. A person's key seals everything personal about them, so destroying it erases
-//! them. A key is stored and read back before the first byte is sealed with it.
+//! do the work, in series of versions. A person's series seals everything personal about them, so
+//! destroying it erases them. A key is stored and read back before the first byte is sealed with it.
+
+pub mod column;
+pub mod lives;
+pub mod purpose;
+pub mod series;
+pub mod wrapped;
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
 use strongroom_crypto::blind::IndexKey;
+use strongroom_crypto::lifecycle::State;
 use strongroom_crypto::mac::MacKey;
 use strongroom_crypto::password::Hasher;
-use strongroom_crypto::sealed::{self, ColumnId, Context, FieldKey, LogicalType, Suite};
+use strongroom_crypto::sealed::{ColumnId, Context, LogicalType, Suite};
 use strongroom_crypto::secret::Secret;
-use strongroom_crypto::sign::SigningKey;
+use strongroom_crypto::sign::{PublicKey, SigningKey};
 use strongroom_crypto::wrap;
 use strongroom_sql::Connection;
 use strongroom_store::Id;
 use strongroom_store::keys::{self, WrappedKey};
 use strongroom_store::meta;
 
+pub use purpose::Purpose;
+use series::Series;
+
 use crate::{Error, Result};
 
-/// Column ids of the bank's own sealed fields: constants, for ever.
-pub mod column {
-    use strongroom_crypto::sealed::ColumnId;
-
-    /// The id of the `n`th sealed column.
-    const fn id(n: u8) -> ColumnId {
-        let mut bytes = *b"strongroom/col/\0";
-        bytes[15] = n;
-        ColumnId(bytes)
-    }
-
-    /// people.password
-    pub const PASSWORD: ColumnId = id(1);
-    /// people.username
-    pub const USERNAME: ColumnId = id(2);
-    /// people.full_name
-    pub const FULL_NAME: ColumnId = id(3);
-    /// people.email
-    pub const EMAIL: ColumnId = id(4);
-    /// people.phone
-    pub const PHONE: ColumnId = id(5);
-    /// people.national_id
-    pub const NATIONAL_ID: ColumnId = id(6);
-    /// people.date_of_birth
-    pub const DATE_OF_BIRTH: ColumnId = id(7);
-    /// people.address
-    pub const ADDRESS: ColumnId = id(8);
-    /// factors.secret
-    pub const FACTOR_SECRET: ColumnId = id(9);
-    /// devices.name
-    pub const DEVICE_NAME: ColumnId = id(10);
-    /// accounts.number
-    pub const ACCOUNT_NUMBER: ColumnId = id(11);
-    /// accounts.name
-    pub const ACCOUNT_NAME: ColumnId = id(12);
-    /// transfers.payer
-    pub const PAYER_PART: ColumnId = id(13);
-    /// transfers.payee
-    pub const PAYEE_PART: ColumnId = id(14);
-    /// sessions.successor
-    pub const SESSION_SUCCESSOR: ColumnId = id(15);
-}
-
-/// Purposes that have a single key each.
-const SINGLE: &[&str] = &["mac", "index", "token", "log", "pepper", "credential", "bank"];
-const PERSON: &str = "person";
-const ACTIVE: i64 = 1;
+/// The series of the purposes that have one only.
+pub const SINGLE: Id = [0; 16];
 /// People's keys kept open; beyond it the cache starts anew.
 const OPEN_KEYS_MAX: usize = 200_000;
 
@@ -75,8 +40,11 @@ const OPEN_KEYS_MAX: usize = 200_000;
 pub struct Keyring {
     store: Id,
     connection: Mutex<Box<dyn Connection>>,
-    person_kek: Secret,
-    open: RwLock<HashMap<Id, Arc<FieldKey>>>,
+    keks: RwLock<HashMap<Purpose, Arc<Secret>>>,
+    people: RwLock<HashMap<Id, Arc<Series>>>,
+    bank: RwLock<Arc<Series>>,
+    credential: RwLock<Arc<Series>>,
+    tokens: RwLock<Arc<Tokens>>,
     /// Authenticates rows.
     pub mac: MacKey,
     /// Finds people by username.
@@ -89,14 +57,18 @@ pub struct Keyring {
     pub numbers: IndexKey,
     /// Hashes passwords, with the pepper.
     pub hasher: Hasher,
-    /// Signs access tokens.
-    pub token: SigningKey,
     /// Signs the log's checkpoints.
     pub log: SigningKey,
-    /// Seals credentials.
-    credential: FieldKey,
-    /// Seals the bank's own fields.
-    bank: FieldKey,
+}
+
+/// The keys of access tokens: the one that signs, and those whose tokens may still be out.
+pub struct Tokens {
+    /// Its kid.
+    pub kid: String,
+    /// The key that signs.
+    pub key: SigningKey,
+    /// All that verify, by kid.
+    pub public: Vec<(String, PublicKey)>,
 }
 
 impl Keyring {
@@ -104,11 +76,11 @@ impl Keyring {
     pub fn create(connection: &mut dyn Connection, root: &Secret, store: Id, now_us: i64) -> Result<()> {
         connection.begin()?;
         meta::set_value(connection, "store", &store)?;
-        for purpose in SINGLE.iter().chain([&PERSON]) {
+        for purpose in Purpose::ALL {
             let kek = Secret::random();
-            insert(connection, root, "kek", purpose_series(purpose), &kek, now_us)?;
-            if *purpose != PERSON {
-                insert(connection, &kek, purpose, [0; 16], &Secret::random(), now_us)?;
+            insert_kek(connection, root, purpose, 1, &kek, now_us)?;
+            if purpose != Purpose::Person {
+                wrapped::insert_next(connection, &kek, purpose, SINGLE, State::Active, now_us)?;
             }
         }
         connection.commit()?;
@@ -121,28 +93,44 @@ impl Keyring {
         let store: Id = meta::value(c, "store")?.and_then(|v| v.try_into().ok()).ok_or_else(|| {
             Error::Internal("the keyring names no bank: keys.db is empty or damaged; restore it from its backup".into())
         })?;
-        let mut single = |purpose: &str| -> Result<Secret> {
-            let kek = unwrap(c, root, "kek", purpose_series(purpose))?;
-            unwrap(c, &kek, purpose, [0; 16])
+        let mut keks = HashMap::new();
+        for purpose in Purpose::ALL {
+            keks.insert(purpose, Arc::new(wrapped::kek(c, root, purpose.name())?));
+        }
+        let rows = |c: &mut dyn Connection, purpose: Purpose| keys::of_series(c, purpose.name(), &SINGLE);
+        let mut single = |purpose: Purpose| -> Result<Secret> {
+            let active = rows(c, purpose)?.into_iter().find(|row| row.state == State::Active as i64);
+            let active = active.ok_or_else(|| {
+                Error::Integrity(format!(
+                    "the keyring has no active {} key; restore keys.db from its backup",
+                    purpose.name()
+                ))
+            })?;
+            wrapped::unwrap(&keks[&purpose], &active)
         };
-        let index = single("index")?;
-        let keyring = Keyring {
+        let index = single(Purpose::Index)?;
+        let mac = MacKey::new(&single(Purpose::Mac)?);
+        let hasher = Hasher::new(&single(Purpose::Pepper)?);
+        let log = SigningKey::from_seed(single(Purpose::Log)?.expose());
+        let sealing = |c: &mut dyn Connection, purpose: Purpose, suite: Suite| -> Result<RwLock<Arc<Series>>> {
+            Ok(RwLock::new(Arc::new(Series::open(&keks[&purpose], &rows(c, purpose)?, suite)?)))
+        };
+        Ok(Keyring {
             store,
-            mac: MacKey::new(&single("mac")?),
+            bank: sealing(c, Purpose::Bank, Suite::Xaes256Gcm)?,
+            credential: sealing(c, Purpose::Credential, Suite::Xaes256Gcm)?,
+            tokens: RwLock::new(Arc::new(Tokens::open(&keks[&Purpose::Token], &rows(c, Purpose::Token)?)?)),
+            people: RwLock::default(),
+            keks: RwLock::new(keks),
+            mac,
             usernames: IndexKey::new(&index, column::USERNAME.0),
             emails: IndexKey::new(&index, column::EMAIL.0),
             phones: IndexKey::new(&index, column::PHONE.0),
             numbers: IndexKey::new(&index, column::ACCOUNT_NUMBER.0),
-            hasher: Hasher::new(&single("pepper")?),
-            token: SigningKey::from_seed(single("token")?.expose()),
-            log: SigningKey::from_seed(single("log")?.expose()),
-            credential: FieldKey::new(&single("credential")?, Suite::Xaes256Gcm, 1),
-            bank: FieldKey::new(&single("bank")?, Suite::Xaes256Gcm, 1),
-            person_kek: unwrap(c, root, "kek", purpose_series(PERSON))?,
-            open: RwLock::default(),
+            hasher,
+            log,
             connection: Mutex::new(connection),
-        };
-        Ok(keyring)
+        })
     }
 
     /// The bank's store id: part of every sealed field's context.
@@ -150,47 +138,26 @@ impl Keyring {
         self.store
     }
 
-    /// Makes and stores a person's key, and proves that it can be read back.
-    pub fn create_person(&self, person: Id, now_us: i64) -> Result<()> {
-        let mut connection = self.connection.lock().unwrap_or_else(PoisonError::into_inner);
-        insert(connection.as_mut(), &self.person_kek, PERSON, person, &Secret::random(), now_us)?;
-        unwrap(connection.as_mut(), &self.person_kek, PERSON, person)?;
-        Ok(())
+    /// The keys of access tokens.
+    pub fn tokens(&self) -> Arc<Tokens> {
+        self.tokens.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    fn person(&self, person: &Id) -> Result<Arc<FieldKey>> {
-        if let Some(key) = self.open.read().unwrap_or_else(PoisonError::into_inner).get(person) {
-            return Ok(key.clone());
-        }
-        let mut connection = self.connection.lock().unwrap_or_else(PoisonError::into_inner);
-        let secret = unwrap(connection.as_mut(), &self.person_kek, PERSON, *person)?;
-        drop(connection);
-        let key = Arc::new(FieldKey::new(&secret, Suite::Aes256Gcm, 1));
-        let mut open = self.open.write().unwrap_or_else(PoisonError::into_inner);
-        if open.len() >= OPEN_KEYS_MAX {
-            open.clear();
-        }
-        open.insert(*person, key.clone());
-        Ok(key)
+    /// Makes and stores a person's key, and proves that it can be read back.
+    pub fn create_person(&self, person: Id, now_us: i64) -> Result<()> {
+        let kek = self.kek(Purpose::Person)?;
+        wrapped::insert_next(self.locked().as_mut(), &kek, Purpose::Person, person, State::Active, now_us)?;
+        Ok(())
     }
 
     /// Seals a field that belongs to a person, or to the bank itself.
     pub fn seal(&self, owner: Option<&Id>, column: ColumnId, row: &[u8], plaintext: &[u8]) -> Result<Vec<u8>> {
-        let context = self.context(column, row);
-        Ok(match owner {
-            Some(person) => sealed::seal(self.person(person)?.as_ref(), &context, plaintext),
-            None => sealed::seal(&self.bank, &context, plaintext),
-        })
+        Ok(self.owners(owner)?.seal(&self.context(column, row), plaintext))
     }
 
     /// Opens such a field.
     pub fn unseal(&self, owner: Option<&Id>, column: ColumnId, row: &[u8], sealed: &[u8]) -> Result<Vec<u8>> {
-        let context = self.context(column, row);
-        let opened = match owner {
-            Some(person) => sealed::open(self.person(person)?.as_ref(), &context, sealed),
-            None => sealed::open(&self.bank, &context, sealed),
-        };
-        opened.map_err(|e| Error::Integrity(format!("a sealed field does not open: {e}")))
+        self.owners(owner)?.unseal(&self.context(column, row), sealed)
     }
 
     /// Opens a field that holds text.
@@ -201,57 +168,101 @@ impl Keyring {
 
     /// Seals a credential to the row it belongs to.
     pub fn seal_credential(&self, column: ColumnId, row: &[u8], plaintext: &[u8]) -> Vec<u8> {
-        sealed::seal(&self.credential, &self.context(column, row), plaintext)
+        self.credentials().seal(&self.context(column, row), plaintext)
     }
 
     /// Opens a credential; one copied from another row does not open.
     pub fn unseal_credential(&self, column: ColumnId, row: &[u8], sealed: &[u8]) -> Result<Vec<u8>> {
-        sealed::open(&self.credential, &self.context(column, row), sealed)
+        self.credentials()
+            .unseal(&self.context(column, row), sealed)
             .map_err(|_| Error::Integrity("a credential does not belong to its row: it was copied or changed".into()))
+    }
+
+    /// The series that seals credentials.
+    pub fn credentials(&self) -> Arc<Series> {
+        self.credential.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// The series of a person, or of the bank itself.
+    pub fn owners(&self, owner: Option<&Id>) -> Result<Arc<Series>> {
+        let Some(person) = owner else {
+            return Ok(self.bank.read().unwrap_or_else(PoisonError::into_inner).clone());
+        };
+        if let Some(series) = self.people.read().unwrap_or_else(PoisonError::into_inner).get(person) {
+            return Ok(series.clone());
+        }
+        let kek = self.kek(Purpose::Person)?;
+        // The lock is held until the series is kept, so that a rotation cannot slip between.
+        let mut connection = self.locked();
+        let rows = keys::of_series(connection.as_mut(), Purpose::Person.name(), person)?;
+        let series = Arc::new(Series::open(&kek, &rows, Suite::Aes256Gcm)?);
+        let mut people = self.people.write().unwrap_or_else(PoisonError::into_inner);
+        if people.len() >= OPEN_KEYS_MAX {
+            let closed = std::mem::take(&mut *people);
+            lives::count(connection.as_mut(), closed.iter().map(|(id, series)| (Purpose::Person, *id, &**series)))?;
+        }
+        people.insert(*person, series.clone());
+        Ok(series)
     }
 
     fn context<'a>(&self, column: ColumnId, row: &'a [u8]) -> Context<'a> {
         Context { store: self.store, column, row, kind: LogicalType::Bytes }
     }
+
+    fn kek(&self, purpose: Purpose) -> Result<Arc<Secret>> {
+        let keks = self.keks.read().unwrap_or_else(PoisonError::into_inner);
+        keks.get(&purpose).cloned().ok_or_else(|| Error::Internal("a key-encryption key is missing".into()))
+    }
+
+    fn locked(&self) -> MutexGuard<'_, Box<dyn Connection>> {
+        self.connection.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
-fn purpose_series(purpose: &str) -> Id {
-    let mut series = [0; 16];
-    series[..purpose.len()].copy_from_slice(purpose.as_bytes());
-    series
+impl Tokens {
+    fn open(kek: &Secret, rows: &[WrappedKey]) -> Result<Self> {
+        let (mut active, mut public) = (None, Vec::new());
+        for row in rows {
+            // A compromised key's tokens could be anyone's.
+            let is_active = row.state == State::Active as i64;
+            if !is_active && row.state != State::Deactivated as i64 {
+                continue;
+            }
+            let key = SigningKey::from_seed(wrapped::unwrap(kek, row)?.expose());
+            let kid = format!("token-{}", row.version);
+            public.push((kid.clone(), key.public()));
+            if is_active {
+                active = Some((kid, key));
+            }
+        }
+        let (kid, key) = active.ok_or_else(|| {
+            Error::Integrity("the keyring has no active token key; restore keys.db from its backup".into())
+        })?;
+        Ok(Tokens { kid, key, public })
+    }
 }
 
-/// What a wrapped key is bound to.
-fn info(purpose: &str, series: &Id, version: i64) -> String {
-    let series: String = series.iter().map(|b| format!("{b:02x}")).collect();
-    format!("{purpose}/{series}/{version}")
-}
-
-fn insert(
+/// Stores a key-encryption key under the root key.
+fn insert_kek(
     connection: &mut dyn Connection,
+    root: &Secret,
+    purpose: Purpose,
+    version: i64,
     kek: &Secret,
-    purpose: &str,
-    series: Id,
-    key: &Secret,
     now_us: i64,
 ) -> Result<()> {
-    let wrapped = wrap::wrap(kek, &info(purpose, &series, 1), key);
-    keys::insert(
-        connection,
-        &WrappedKey { series, version: 1, purpose: purpose.to_owned(), state: ACTIVE, created_us: now_us, wrapped },
-    )?;
-    Ok(())
-}
-
-fn unwrap(connection: &mut dyn Connection, kek: &Secret, purpose: &str, series: Id) -> Result<Secret> {
-    let Some(row) = keys::of_series(connection, purpose, &series)?.pop() else {
-        return Err(Error::Integrity(format!(
-            "the keyring has no {purpose} key for this row; restore keys.db from its backup"
-        )));
+    let series = wrapped::kek_series(purpose.name());
+    let key = WrappedKey {
+        series,
+        version,
+        purpose: wrapped::KEK.to_owned(),
+        algorithm: "XAES-256-GCM".to_owned(),
+        state: State::Active as i64,
+        created_us: now_us,
+        changed_us: now_us,
+        uses: 0,
+        is_pending: false,
+        wrapped: wrap::wrap(root, &wrapped::info(wrapped::KEK, &series, version), kek),
     };
-    wrap::unwrap(kek, &info(purpose, &series, row.version), &row.wrapped).map_err(|_| {
-        Error::Integrity(format!(
-            "a {purpose} key does not open: the root key is another bank's, or keys.db was changed"
-        ))
-    })
+    Ok(keys::insert(connection, &key)?)
 }

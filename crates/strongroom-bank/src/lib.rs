@@ -287,9 +287,9 @@ impl Bank {
         &self.counters
     }
 
-    /// The key that checks access tokens.
-    pub fn token_key(&self) -> PublicKey {
-        self.keys.token.public()
+    /// The keys that check access tokens, by kid: the one that signs, and those before it.
+    pub fn token_keys(&self) -> Vec<(String, PublicKey)> {
+        self.keys.tokens().public.clone()
     }
 
     /// The newest signed checkpoint.

@@ -133,7 +133,8 @@ impl Bank {
         if let Some((caller, exp)) = self.known_tokens.0.read().unwrap_or_else(PoisonError::into_inner).get(&digest) {
             return if *exp > now_s { Ok(caller.clone()) } else { Err(Error::Unauthenticated) };
         }
-        let key = |kid: &str| (kid == TOKEN_KID).then(|| self.keys.token.public());
+        let tokens = self.keys.tokens();
+        let key = |kid: &str| tokens.public.iter().find(|(known, _)| known == kid).map(|(_, key)| key.clone());
         let claims =
             token::verify(access_token, key, &self.origin, &self.origin, now_s).map_err(|_| Error::Unauthenticated)?;
         let person: PersonId = claims.sub.parse().map_err(|_| Error::Unauthenticated)?;
@@ -275,8 +276,9 @@ impl Bank {
             iat: now_s,
             exp: now_s + rules::ACCESS_TOKEN_S,
         };
+        let tokens = self.keys.tokens();
         let access_token =
-            if row.kind == API { token::issue(&self.keys.token, TOKEN_KID, &claims) } else { String::new() };
+            if row.kind == API { token::issue(&tokens.key, &tokens.kid, &claims) } else { String::new() };
         SignedIn {
             session,
             person: PersonId(row.person),
@@ -309,9 +311,6 @@ impl Bank {
         checked.await.map_err(|e| Error::Internal(e.to_string()))
     }
 }
-
-/// The key id of access tokens.
-pub const TOKEN_KID: &str = "token-1";
 
 fn challenge_id(secret: &[u8; 32]) -> Id {
     let mut id = [0; 16];

@@ -9,6 +9,7 @@ pub mod digest;
 pub mod jws;
 #[cfg(test)]
 mod known_answers;
+pub mod lifecycle;
 pub mod mac;
 pub mod password;
 pub mod random;

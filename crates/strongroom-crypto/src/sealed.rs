@@ -120,6 +120,11 @@ impl FieldKey {
         FieldKey { version, cipher }
     }
 
+    /// The version that fields sealed by it name.
+    pub fn version(&self) -> u32 {
+        self.version
+    }
+
     fn suite(&self) -> Suite {
         match self.cipher {
             Cipher::Gcm(_) => Suite::Aes256Gcm,

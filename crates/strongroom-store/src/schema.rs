@@ -52,8 +52,10 @@ const BANK: &[&str] = &[
 /// The keyring's tables; they live in a database of their own.
 const KEYRING: &[&str] = &[
     "CREATE TABLE meta (name {name} NOT NULL PRIMARY KEY, value {blob} NOT NULL)",
-    "CREATE TABLE wrapped_keys (series {id} NOT NULL, version {int} NOT NULL, purpose {name} NOT NULL, state {int} NOT NULL, \
-     created_us {int} NOT NULL, wrapped {blob} NOT NULL, PRIMARY KEY (purpose, series, version)){clustered}",
+    "CREATE TABLE wrapped_keys (series {id} NOT NULL, version {int} NOT NULL, purpose {name} NOT NULL, algorithm {name} NOT NULL, \
+     state {int} NOT NULL, created_us {int} NOT NULL, changed_us {int} NOT NULL, uses {int} NOT NULL, pending {int} NOT NULL, \
+     wrapped {blob} NOT NULL, PRIMARY KEY (purpose, series, version)){clustered}",
+    "CREATE INDEX wrapped_keys_pending ON wrapped_keys (pending, purpose, series)",
 ];
 
 /// Brings the bank's database to the newest schema. Safe to run again after a crash.

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
-use serde_json::json;
+use serde_json::{Value, json};
+use strongroom_crypto::sign::PublicKey;
 
 use super::json;
 use crate::App;
@@ -37,9 +38,13 @@ pub async fn well_known(State(app): State<Arc<App>>) -> Response {
 
 /// The keys that check access tokens.
 pub async fn jwks(State(app): State<Arc<App>>) -> Response {
-    let mut key = app.bank.token_key().to_jwk();
-    key["kid"] = strongroom_bank::sessions::TOKEN_KID.into();
-    key["use"] = "sig".into();
-    key["alg"] = "EdDSA".into();
-    json(StatusCode::OK, &json!({"keys": [key]}))
+    let jwk = |(kid, key): (String, PublicKey)| {
+        let mut jwk = key.to_jwk();
+        jwk["kid"] = kid.into();
+        jwk["use"] = "sig".into();
+        jwk["alg"] = "EdDSA".into();
+        jwk
+    };
+    let keys: Vec<Value> = app.bank.token_keys().into_iter().map(jwk).collect();
+    json(StatusCode::OK, &json!({"keys": keys}))
 }

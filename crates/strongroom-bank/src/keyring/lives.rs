@@ -1,0 +1,253 @@
+//! What happens to keys in their life: a next version, a compromise, an end. Each is one transaction
+//! of the keyring's database, and what it means for keys in memory follows at once.
+
+use std::sync::{Arc, PoisonError};
+
+use strongroom_crypto::lifecycle::State;
+use strongroom_crypto::secret::Secret;
+use strongroom_crypto::wrap;
+use strongroom_sql::Connection;
+use strongroom_store::Id;
+use strongroom_store::keys::{self, Tally, WrappedKey};
+
+use super::series::Series;
+use super::wrapped::{self, KEK};
+use super::{Keyring, Purpose, SINGLE, Tokens, insert_kek};
+use crate::{Error, Result, hex};
+
+/// Keys re-wrapped at a time.
+const PAGE: i64 = 1_000;
+
+impl Keyring {
+    /// Gives a series its next version, which protects from now on; the one before opens what it
+    /// sealed and waits for that to be sealed anew. Answers the new version.
+    pub fn rotate(&self, purpose: Purpose, series: &Id, now_us: i64) -> Result<i64> {
+        let kek = self.kek(purpose)?;
+        let mut connection = self.locked();
+        let next = transaction(connection.as_mut(), |c| {
+            let before = keys::of_series(c, purpose.name(), series)?;
+            let active = before.iter().find(|key| key.state == State::Active as i64);
+            let active = active
+                .ok_or_else(|| refused("no_active_key", "There is no active key of that name: nothing to follow."))?;
+            let mut next = wrapped::insert_next(c, &kek, purpose, *series, State::PreActive, now_us)?;
+            change(c, active, State::Deactivated, purpose.suite().is_some(), now_us)?;
+            change(c, &next, State::Active, false, now_us)?;
+            next.state = State::Active as i64;
+            Ok(next)
+        })?;
+        self.read_again(connection.as_mut(), purpose, series)?;
+        tracing::info!(target: "strongroom::keys", purpose = purpose.name(), series = hex::encode(series), version = next.version, "a key was followed by its next version");
+        Ok(next.version)
+    }
+
+    /// Marks a version as known to someone else. An active one is followed first.
+    pub fn compromise(&self, purpose: Purpose, series: &Id, version: i64, now_us: i64) -> Result<()> {
+        let is_active = self.version(purpose, series, version)?.state == State::Active as i64;
+        if is_active {
+            self.rotate(purpose, series, now_us)?;
+        }
+        let mut connection = self.locked();
+        transaction(connection.as_mut(), |c| {
+            let key = version_of(c, purpose, series, version)?;
+            change(c, &key, State::Compromised, purpose.suite().is_some(), now_us)
+        })?;
+        tracing::warn!(target: "strongroom::keys", purpose = purpose.name(), series = hex::encode(series), version, "a key is marked as compromised");
+        self.read_again(connection.as_mut(), purpose, series)
+    }
+
+    /// Ends a version that protects nothing any more. Its number stays taken.
+    pub fn destroy(&self, purpose: Purpose, series: &Id, version: i64, now_us: i64) -> Result<()> {
+        let mut connection = self.locked();
+        transaction(connection.as_mut(), |c| {
+            let key = version_of(c, purpose, series, version)?;
+            if key.state == State::Active as i64 {
+                return Err(refused(
+                    "key_active",
+                    "This version is active. Rotate the key first; then its old version can be destroyed.",
+                ));
+            }
+            if key.is_pending {
+                return Err(refused(
+                    "key_in_use",
+                    "Fields are still sealed under this version. Wait until `keys status` shows none, then destroy it.",
+                ));
+            }
+            change(c, &key, State::Destroyed, false, now_us)
+        })?;
+        tracing::info!(target: "strongroom::keys", purpose = purpose.name(), series = hex::encode(series), version, "a key was destroyed");
+        self.read_again(connection.as_mut(), purpose, series)
+    }
+
+    /// Ends a person's keys, all versions. What was sealed under them is unreadable from now on.
+    pub fn destroy_person(&self, person: &Id, now_us: i64) -> Result<()> {
+        let mut connection = self.locked();
+        transaction(connection.as_mut(), |c| {
+            for key in keys::of_series(c, Purpose::Person.name(), person)? {
+                if key.state != State::Destroyed as i64 {
+                    change(c, &key, State::Destroyed, false, now_us)?;
+                }
+            }
+            Ok(())
+        })?;
+        self.people.write().unwrap_or_else(PoisonError::into_inner).remove(person);
+        Ok(())
+    }
+
+    /// Gives every purpose a new key-encryption key and wraps all keys under them; no sealed field
+    /// changes. Answers how many keys were wrapped.
+    pub fn rewrap(&self, root: &Secret, now_us: i64) -> Result<u64> {
+        let mut connection = self.locked();
+        let mut count = 0;
+        for purpose in Purpose::ALL {
+            let old = self.kek(purpose)?;
+            let new = Secret::random();
+            transaction(connection.as_mut(), |c| {
+                let before = keys::of_series(c, KEK, &wrapped::kek_series(purpose.name()))?;
+                let last = before.last().ok_or_else(|| Error::Integrity("a key-encryption key is missing".into()))?;
+                insert_kek(c, root, purpose, last.version + 1, &new, now_us)?;
+                wrapped::kek(c, root, purpose.name())?;
+                change(c, last, State::Destroyed, false, now_us)?;
+                count += rewrap_purpose(c, purpose, &old, &new)?;
+                Ok(())
+            })?;
+            self.keks.write().unwrap_or_else(PoisonError::into_inner).insert(purpose, Arc::new(new));
+        }
+        tracing::info!(target: "strongroom::keys", count, "all keys were wrapped under new key-encryption keys");
+        Ok(count)
+    }
+
+    /// What the keyring holds.
+    pub fn tally(&self) -> Result<Vec<Tally>> {
+        Ok(keys::tally(self.locked().as_mut())?)
+    }
+
+    /// The versions of a series.
+    pub fn versions(&self, purpose: Purpose, series: &Id) -> Result<Vec<WrappedKey>> {
+        Ok(keys::of_series(self.locked().as_mut(), purpose.name(), series)?)
+    }
+
+    /// Series under whose older versions something may still be sealed.
+    pub fn pending(&self, purpose: Purpose, limit: i64) -> Result<Vec<Id>> {
+        Ok(keys::pending(self.locked().as_mut(), purpose.name(), limit)?)
+    }
+
+    /// Series whose active key is due.
+    pub fn due(&self, purpose: Purpose, age_us_max: i64, uses_max: u64, now_us: i64, limit: i64) -> Result<Vec<Id>> {
+        let uses = i64::try_from(uses_max).unwrap_or(i64::MAX);
+        let active = State::Active as i64;
+        Ok(keys::due(self.locked().as_mut(), purpose.name(), active, now_us - age_us_max, uses, limit)?)
+    }
+
+    /// Notes that nothing is sealed under the older versions of a series any more.
+    pub fn settle(&self, purpose: Purpose, series: &Id, below: i64) -> Result<()> {
+        Ok(keys::settle(self.locked().as_mut(), purpose.name(), series, below - 1)?)
+    }
+
+    /// Writes down how often keys were used since the last time.
+    pub fn count_uses(&self) -> Result<()> {
+        let people: Vec<(Id, Arc<Series>)> = {
+            let people = self.people.read().unwrap_or_else(PoisonError::into_inner);
+            people.iter().map(|(id, series)| (*id, series.clone())).collect()
+        };
+        let (bank, credential) = (self.owners(None)?, self.credentials());
+        let own = [(Purpose::Bank, SINGLE, &*bank), (Purpose::Credential, SINGLE, &*credential)];
+        let people = people.iter().map(|(id, series)| (Purpose::Person, *id, &**series));
+        count(self.locked().as_mut(), people.chain(own))
+    }
+
+    fn version(&self, purpose: Purpose, series: &Id, version: i64) -> Result<WrappedKey> {
+        version_of(self.locked().as_mut(), purpose, series, version)
+    }
+
+    /// Keys in memory follow those in the database.
+    fn read_again(&self, connection: &mut dyn Connection, purpose: Purpose, series: &Id) -> Result<()> {
+        let kek = self.kek(purpose)?;
+        let slot = match purpose {
+            Purpose::Person => {
+                let closed = self.people.write().unwrap_or_else(PoisonError::into_inner).remove(series);
+                return count(connection, closed.iter().map(|closed| (purpose, *series, &**closed)));
+            }
+            Purpose::Token => {
+                let tokens = Tokens::open(&kek, &keys::of_series(connection, purpose.name(), series)?)?;
+                *self.tokens.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(tokens);
+                return Ok(());
+            }
+            Purpose::Bank => &self.bank,
+            Purpose::Credential => &self.credential,
+            Purpose::Log | Purpose::Mac | Purpose::Index | Purpose::Pepper => return Ok(()),
+        };
+        let Some(suite) = purpose.suite() else { return Ok(()) };
+        let opened = Series::open(&kek, &keys::of_series(connection, purpose.name(), series)?, suite)?;
+        let closed = std::mem::replace(&mut *slot.write().unwrap_or_else(PoisonError::into_inner), Arc::new(opened));
+        count(connection, [(purpose, *series, &*closed)].into_iter())
+    }
+}
+
+/// Adds uses to their versions, in one transaction.
+pub(super) fn count<'a>(
+    connection: &mut dyn Connection,
+    series: impl Iterator<Item = (Purpose, Id, &'a Series)>,
+) -> Result<()> {
+    let used: Vec<_> = series
+        .map(|(purpose, id, series)| (purpose, id, series.active(), series.take_uses()))
+        .filter(|(.., uses)| *uses > 0)
+        .collect();
+    if used.is_empty() {
+        return Ok(());
+    }
+    transaction(connection, |c| {
+        for (purpose, id, version, uses) in used {
+            keys::add_uses(c, purpose.name(), &id, version.into(), uses as i64)?;
+        }
+        Ok(())
+    })
+}
+
+fn version_of(connection: &mut dyn Connection, purpose: Purpose, series: &Id, version: i64) -> Result<WrappedKey> {
+    let versions = keys::of_series(connection, purpose.name(), series)?;
+    versions.into_iter().find(|key| key.version == version).ok_or(Error::NotFound)
+}
+
+/// Brings a version into a state that it may come into.
+fn change(c: &mut dyn Connection, key: &WrappedKey, next: State, is_pending: bool, now_us: i64) -> Result<()> {
+    let state = State::from_number(key.state).ok_or_else(|| Error::Integrity("a key's state is unknown".into()))?;
+    if !state.may_become(next) {
+        let detail = format!("A key that is {} cannot become {}.", state.name(), next.name());
+        return Err(Error::Conflict { code: "key_state", detail });
+    }
+    let is_pending = is_pending && next != State::Destroyed;
+    Ok(keys::set_state(c, key, next as i64, is_pending, next == State::Destroyed, now_us)?)
+}
+
+fn rewrap_purpose(c: &mut dyn Connection, purpose: Purpose, old: &Secret, new: &Secret) -> Result<u64> {
+    let (mut after, mut count) = ((SINGLE, 0), 0);
+    loop {
+        let page = keys::page(c, purpose.name(), (&after.0, after.1), PAGE)?;
+        let Some(last) = page.last() else { return Ok(count) };
+        after = (last.series, last.version);
+        for key in page.iter().filter(|key| key.state != State::Destroyed as i64) {
+            let secret = wrapped::unwrap(old, key)?;
+            let info = wrapped::info(&key.purpose, &key.series, key.version);
+            keys::set_wrapped(c, key, &wrap::wrap(new, &info, &secret))?;
+            count += 1;
+        }
+    }
+}
+
+fn transaction<T>(connection: &mut dyn Connection, work: impl FnOnce(&mut dyn Connection) -> Result<T>) -> Result<T> {
+    connection.begin()?;
+    match work(connection) {
+        Ok(done) => {
+            connection.commit()?;
+            Ok(done)
+        }
+        Err(e) => {
+            let _ = connection.rollback();
+            Err(e)
+        }
+    }
+}
+
+fn refused(code: &'static str, detail: &str) -> Error {
+    Error::Conflict { code, detail: detail.to_owned() }
+}
