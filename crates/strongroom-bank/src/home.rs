@@ -69,6 +69,12 @@ pub struct DatabaseConfig {
 pub struct KeyConfig {
     /// `file:PATH` or `env:NAME`.
     pub root: String,
+    /// Keys that follow by themselves do so after this many days [default: by purpose].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rotate_after_days: Option<u32>,
+    /// And after this many uses [default: by purpose].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rotate_after_uses: Option<u64>,
 }
 
 /// `[server]`

@@ -113,7 +113,7 @@ fn configure(home: &Home, options: &Options, store: &Id) -> Result<Config> {
             url: options.database.clone().unwrap_or_else(|| "sqlite:bank.db".into()),
             password_file: options.password_file.clone(),
         },
-        key: KeyConfig { root },
+        key: KeyConfig { root, rotate_after_days: None, rotate_after_uses: None },
         server: ServerConfig::default(),
         tls: TlsConfig::default(),
     })

@@ -30,7 +30,8 @@ mod head;
 mod hex;
 pub mod home;
 pub mod init;
-mod keyring;
+mod keeper;
+pub mod keyring;
 mod known;
 pub mod logs;
 mod money;
@@ -38,6 +39,7 @@ mod orders;
 pub mod people;
 mod queue;
 pub mod receipts;
+mod reseal;
 mod rows;
 pub mod sessions;
 mod tx;
@@ -219,7 +221,7 @@ impl Bank {
             .map_err(|e| Error::Internal(format!("cannot start the writer: {e}")))?;
         tend_wal(database.clone(), Arc::downgrade(&counters));
         let cores = std::thread::available_parallelism().map_or(2, usize::from);
-        Ok(Arc::new(Bank {
+        let bank = Arc::new(Bank {
             currency: config
                 .bank
                 .currency
@@ -244,7 +246,9 @@ impl Bank {
             known_tokens: sessions::KnownTokens::default(),
             stopped: stopped_why,
             _lock: lock,
-        }))
+        });
+        keeper::start(&bank).map_err(|e| Error::Internal(format!("cannot start the keeper of keys: {e}")))?;
+        Ok(bank)
     }
 
     /// Finishes what was accepted and stops the writer.
@@ -255,6 +259,10 @@ impl Bank {
         {
             tracing::error!("the writer ended badly");
         }
+    }
+
+    fn is_closing(&self) -> bool {
+        self.writer.lock().unwrap_or_else(PoisonError::into_inner).is_none()
     }
 
     /// The configuration.
@@ -322,6 +330,19 @@ impl Bank {
         let task = Task::Other(Box::new(Change::new(work, reply)));
         self.queue.push(Lane::Other, task).map_err(|_| Error::Busy)?;
         answer.await.map_err(|_| Error::Busy)?
+    }
+}
+
+impl Bank {
+    /// The same from a thread that may wait.
+    pub(crate) fn change_blocking<A: Send + 'static>(
+        &self,
+        work: impl FnMut(&mut Tx<'_>) -> Result<A> + Send + 'static,
+    ) -> Result<A> {
+        let (reply, answer) = tokio::sync::oneshot::channel();
+        let task = Task::Other(Box::new(Change::new(work, reply)));
+        self.queue.push(Lane::Other, task).map_err(|_| Error::Busy)?;
+        answer.blocking_recv().map_err(|_| Error::Busy)?
     }
 }
 

@@ -5,6 +5,7 @@
 //! here reads a clock, draws randomness or opens a sealed field.
 
 pub mod accounts;
+pub mod cells;
 pub mod identity;
 pub mod keys;
 pub mod log;

@@ -1,0 +1,60 @@
+//! The keeper: a thread that follows keys that are due, seals anew what waits, and writes down how
+//! often keys were used, for as long as the bank is open.
+
+use std::sync::{Arc, Weak};
+use std::time::Duration;
+
+use crate::keyring::Purpose;
+use crate::{Bank, Result, clock};
+
+const TICK: Duration = Duration::from_millis(500);
+/// Ticks between two looks at which keys are due, and between two counts of uses.
+const TICKS_PER_LOOK: u64 = 20;
+/// Keys followed at one look.
+const DUE_AT_ONCE: i64 = 1_000;
+
+/// Starts it. It ends when the bank is gone or closing.
+pub fn start(bank: &Arc<Bank>) -> std::io::Result<()> {
+    let bank = Arc::downgrade(bank);
+    std::thread::Builder::new().name("keeper".into()).spawn(move || keep(&bank)).map(drop)
+}
+
+fn keep(bank: &Weak<Bank>) {
+    for tick in 0u64.. {
+        std::thread::sleep(TICK);
+        let Some(bank) = bank.upgrade() else { return };
+        if let Err(e) = bank.tend_keys(tick % TICKS_PER_LOOK == 0) {
+            tracing::error!(target: "strongroom::keys", error = %e, "the keys could not be tended; trying again");
+            std::thread::sleep(TICK * 10);
+        }
+    }
+}
+
+impl Bank {
+    fn tend_keys(&self, looks: bool) -> Result<()> {
+        if self.stopped.is_some() || self.is_closing() {
+            return Ok(());
+        }
+        if looks {
+            self.keys.count_uses()?;
+            self.follow_due_keys()?;
+        }
+        self.reseal_round().map(drop)
+    }
+
+    fn follow_due_keys(&self) -> Result<()> {
+        let now_us = clock::now_us();
+        let limits = &self.config.key;
+        for purpose in Purpose::ALL {
+            let Some(policy) = purpose.policy() else { continue };
+            let age_us_max = limits.rotate_after_days.map_or(policy.age_us_max, |days| i64::from(days) * DAY_US);
+            let uses_max = limits.rotate_after_uses.unwrap_or(policy.uses_max);
+            for series in self.keys.due(purpose, age_us_max, uses_max, now_us, DUE_AT_ONCE)? {
+                self.keys.rotate(purpose, &series, now_us)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+const DAY_US: i64 = 24 * 3600 * 1_000_000;

@@ -1,0 +1,186 @@
+//! Sealing anew: after a key was followed by its next version, every field that the older ones
+//! sealed is opened and sealed again under the new one, beside the bank's work.
+//!
+//! Nothing is remembered but that a series waits. A walk looks at every field of the series and
+//! replaces those of older versions, each only where nobody has changed it since; so a walk can be
+//! broken off at any point and begun again. What was sealed just before the new version came, and
+//! written just after a walk had passed, is found by the next one: a series is settled by a walk
+//! that finds nothing, a while after the change.
+
+use std::time::Duration;
+
+use strongroom_crypto::sealed::{self, ColumnId};
+use strongroom_store::Id;
+use strongroom_store::cells::{self, Cell, Place};
+
+use crate::keyring::series::Series;
+use crate::keyring::{Keyring, Purpose, SINGLE, column};
+use crate::{Bank, Connection, Error, Result, clock};
+
+/// How long after a change something sealed before it may still be on its way to the database.
+const ON_THE_WAY: Duration = Duration::from_secs(5);
+/// Fields sealed anew in one of the writer's batches, and rows read at once.
+const CELLS_AT_ONCE: usize = 200;
+const PAGE: i64 = 500;
+const SERIES_AT_ONCE: i64 = 1_000;
+
+/// What a round of walks came to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Round {
+    /// Series that waited.
+    pub series: u64,
+    /// Fields sealed anew.
+    pub fields: u64,
+    /// Series that are settled now.
+    pub settled: u64,
+}
+
+impl Bank {
+    /// One walk over each series that waits.
+    pub(crate) fn reseal_round(&self) -> Result<Round> {
+        let mut round = Round::default();
+        for purpose in [Purpose::Credential, Purpose::Bank, Purpose::Person] {
+            for series in self.keys.pending(purpose, SERIES_AT_ONCE)? {
+                let began_us = clock::now_us();
+                let versions = self.keys.versions(purpose, &series)?;
+                let last_change_us = versions.iter().map(|key| key.changed_us).max().unwrap_or_default();
+                let newest = versions.last().map_or(0, |key| key.version);
+                let fields = match purpose {
+                    Purpose::Credential => self.walk_credentials()?,
+                    Purpose::Bank => self.walk_bank()?,
+                    _ => self.walk_person(&series)?,
+                };
+                round.series += 1;
+                round.fields += fields;
+                if fields == 0 && began_us - last_change_us > ON_THE_WAY.as_micros() as i64 {
+                    self.keys.settle(purpose, &series, newest)?;
+                    round.settled += 1;
+                }
+            }
+        }
+        if round.fields > 0 || round.settled > 0 {
+            tracing::info!(target: "strongroom::keys", series = round.series, fields = round.fields, settled = round.settled, "fields were sealed anew");
+        }
+        Ok(round)
+    }
+
+    fn walk_credentials(&self) -> Result<u64> {
+        let mut count = 0;
+        for place in [Place::Password, Place::FactorSecret, Place::SessionSuccessor] {
+            let mut after: Id = SINGLE;
+            loop {
+                let page = self.look(|c| Ok(cells::page(c, place, &after, PAGE)?))?;
+                let Some(last) = page.last() else { break };
+                after = last.id;
+                count += self.replace(page, &self.keys.credentials(), None)?;
+            }
+        }
+        Ok(count)
+    }
+
+    fn walk_bank(&self) -> Result<u64> {
+        let cells = self.look(|c| Ok(cells::of_bank(c)?))?;
+        self.replace(cells, self.keys.owners(None)?.as_ref(), None)
+    }
+
+    fn walk_person(&self, person: &Id) -> Result<u64> {
+        let series = self.keys.owners(Some(person))?;
+        let cells = self.look(|c| Ok(cells::of_person(c, person)?))?;
+        let mut count = self.replace(cells, &series, Some(*person))?;
+        for account in self.look(|c| Ok(cells::accounts_of(c, person)?))? {
+            let mut after = -1;
+            loop {
+                let page = self.look(|c| Ok(cells::of_postings(c, &account, after, PAGE)?))?;
+                let Some(last) = page.last() else { break };
+                after = last.sequence;
+                let theirs = |posting: cells::PostingCells| {
+                    let (payer, payee) = (posting.payer.or(posting.payee), posting.payee.or(posting.payer));
+                    posting.cells.into_iter().filter(move |cell| {
+                        let owner = if cell.place == Place::PayerPart { payer } else { payee };
+                        owner == Some(*person)
+                    })
+                };
+                count += self.replace(page.into_iter().flat_map(theirs).collect(), &series, Some(*person))?;
+            }
+        }
+        Ok(count)
+    }
+
+    /// Seals those of the fields anew that an older version sealed. Answers how many.
+    fn replace(&self, cells: Vec<Cell>, series: &Series, owner: Option<Id>) -> Result<u64> {
+        let active = series.active();
+        let old: Vec<Cell> = cells
+            .into_iter()
+            .filter(|cell| sealed::header(&cell.sealed).is_some_and(|header| header.version != active))
+            .collect();
+        let mut count = 0;
+        for some in old.chunks(CELLS_AT_ONCE) {
+            let some = some.to_vec();
+            count += self.change_blocking(move |tx| {
+                let mut replaced = 0;
+                for cell in &some {
+                    let Some(anew) = seal_anew(tx.connection, tx.keys, owner.as_ref(), cell)? else { continue };
+                    replaced += u64::from(cells::replace(tx.connection, cell, &anew)?);
+                }
+                Ok(replaced)
+            })?;
+        }
+        Ok(count)
+    }
+
+    fn look<A>(&self, work: impl FnOnce(&mut dyn Connection) -> Result<A>) -> Result<A> {
+        self.readers.read(work)
+    }
+}
+
+/// The same value under the active version; none for a field that does not open, which stays as it
+/// is for someone to look at.
+fn seal_anew(
+    connection: &mut dyn Connection,
+    keys: &Keyring,
+    owner: Option<&Id>,
+    cell: &Cell,
+) -> Result<Option<Vec<u8>>> {
+    let column = column_of(cell.place);
+    let credential = |row: &[u8]| {
+        let opened = keys.unseal_credential(column, row, &cell.sealed);
+        opened.map(|value| keys.seal_credential(column, row, &value))
+    };
+    let anew = match cell.place {
+        Place::Password | Place::SessionSuccessor => credential(&cell.id),
+        Place::FactorSecret => {
+            let Some(person) = cells::person_of_factor(connection, &cell.id)? else { return Ok(None) };
+            credential(&[cell.id, person].concat())
+        }
+        _ => keys.unseal(owner, column, &cell.id, &cell.sealed).and_then(|v| keys.seal(owner, column, &cell.id, &v)),
+    };
+    match anew {
+        Ok(anew) => Ok(Some(anew)),
+        Err(Error::Database(e)) => Err(e.into()),
+        Err(e) => {
+            tracing::error!(target: "strongroom::integrity", place = ?cell.place, id = crate::hex::encode(&cell.id), error = %e, "a field could not be sealed anew");
+            Ok(None)
+        }
+    }
+}
+
+/// The constant under which a column's fields are sealed.
+fn column_of(place: Place) -> ColumnId {
+    match place {
+        Place::Password => column::PASSWORD,
+        Place::Username => column::USERNAME,
+        Place::FullName => column::FULL_NAME,
+        Place::Email => column::EMAIL,
+        Place::Phone => column::PHONE,
+        Place::NationalId => column::NATIONAL_ID,
+        Place::DateOfBirth => column::DATE_OF_BIRTH,
+        Place::Address => column::ADDRESS,
+        Place::FactorSecret => column::FACTOR_SECRET,
+        Place::SessionSuccessor => column::SESSION_SUCCESSOR,
+        Place::DeviceName => column::DEVICE_NAME,
+        Place::AccountNumber => column::ACCOUNT_NUMBER,
+        Place::AccountName => column::ACCOUNT_NAME,
+        Place::PayerPart => column::PAYER_PART,
+        Place::PayeePart => column::PAYEE_PART,
+    }
+}

@@ -1,0 +1,173 @@
+//! Sealed fields wherever they stand, so that they can be sealed anew under another version of
+//! their key: found by owner or page by page, and replaced only where nobody has changed them since.
+
+use crate::{Connection, Id, Result};
+use strongroom_sql::{Row, Value};
+
+/// One sealed field.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Cell {
+    /// Where it stands.
+    pub place: Place,
+    /// The row's id.
+    pub id: Id,
+    /// What stands there.
+    pub sealed: Vec<u8>,
+}
+
+macro_rules! places {
+    ($($(#[$doc:meta])* $name:ident = $table:literal, $column:literal;)*) => {
+        /// A column of sealed fields.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        pub enum Place { $($(#[$doc])* $name,)* }
+
+        impl Place {
+            /// Its table and column.
+            fn names(self) -> (&'static str, &'static str) {
+                match self { $(Place::$name => ($table, $column),)* }
+            }
+        }
+    };
+}
+
+places! {
+    /// people.password
+    Password = "people", "password";
+    /// people.username
+    Username = "people", "username";
+    /// people.full_name
+    FullName = "people", "full_name";
+    /// people.email
+    Email = "people", "email";
+    /// people.phone
+    Phone = "people", "phone";
+    /// people.national_id
+    NationalId = "people", "national_id";
+    /// people.date_of_birth
+    DateOfBirth = "people", "date_of_birth";
+    /// people.address
+    Address = "people", "address";
+    /// factors.secret
+    FactorSecret = "factors", "secret";
+    /// sessions.successor
+    SessionSuccessor = "sessions", "successor";
+    /// devices.name
+    DeviceName = "devices", "name";
+    /// accounts.number
+    AccountNumber = "accounts", "number";
+    /// accounts.name
+    AccountName = "accounts", "name";
+    /// transfers.payer
+    PayerPart = "transfers", "payer";
+    /// transfers.payee
+    PayeePart = "transfers", "payee";
+}
+
+/// What a person has told of themselves.
+const PROFILE: [Place; 7] = [
+    Place::Username,
+    Place::FullName,
+    Place::Email,
+    Place::Phone,
+    Place::NationalId,
+    Place::DateOfBirth,
+    Place::Address,
+];
+
+/// A person's own fields, and those of their devices and accounts.
+pub fn of_person(connection: &mut dyn Connection, person: &Id) -> Result<Vec<Cell>> {
+    let mut cells = some(connection, &PROFILE, "id = ?", &[Value::Bytes(person)])?;
+    cells.extend(some(connection, &[Place::DeviceName], "person = ?", &[Value::Bytes(person)])?);
+    cells.extend(some(connection, &ACCOUNT, "owner = ?", &[Value::Bytes(person)])?);
+    Ok(cells)
+}
+
+const ACCOUNT: [Place; 2] = [Place::AccountNumber, Place::AccountName];
+
+/// The fields of the bank's own accounts.
+pub fn of_bank(connection: &mut dyn Connection) -> Result<Vec<Cell>> {
+    some(connection, &ACCOUNT, "owner IS NULL", &[])
+}
+
+/// A page of one column's fields, in the order of their rows, after a row.
+pub fn page(connection: &mut dyn Connection, place: Place, after: &Id, limit: i64) -> Result<Vec<Cell>> {
+    some(connection, &[place], "id > ? ORDER BY id LIMIT ?", &[Value::Bytes(after), Value::Int(limit)])
+}
+
+fn some(connection: &mut dyn Connection, places: &[Place], condition: &str, params: &[Value<'_>]) -> Result<Vec<Cell>> {
+    let Some((table, _)) = places.first().map(|place| place.names()) else { return Ok(Vec::new()) };
+    let columns: Vec<&str> = places.iter().map(|place| place.names().1).collect();
+    let sql = format!("SELECT id, {} FROM {table} WHERE {condition}", columns.join(", "));
+    let mut cells = Vec::new();
+    for row in connection.query(&sql, params)? {
+        read_cells(&row, places, 0, &mut cells)?;
+    }
+    Ok(cells)
+}
+
+/// The fields of a row whose columns from `from` on are its id and these places.
+fn read_cells(row: &Row, places: &[Place], from: usize, cells: &mut Vec<Cell>) -> Result<()> {
+    for (at, place) in places.iter().enumerate() {
+        match row.opt_bytes(from + 1 + at)? {
+            Some(sealed) if !sealed.is_empty() => {
+                cells.push(Cell { place: *place, id: row.array::<16>(from)?, sealed: sealed.to_vec() });
+            }
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+/// A posting's two sealed parts, and who owns its accounts.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PostingCells {
+    /// Its place in the log.
+    pub sequence: i64,
+    /// Who owns the account debited.
+    pub payer: Option<Id>,
+    /// Who owns the account credited.
+    pub payee: Option<Id>,
+    /// The parts that are there.
+    pub cells: Vec<Cell>,
+}
+
+/// Accounts of a person.
+pub fn accounts_of(connection: &mut dyn Connection, person: &Id) -> Result<Vec<Id>> {
+    let rows = connection.query("SELECT id FROM accounts WHERE owner = ? ORDER BY id", &[Value::Bytes(person)])?;
+    rows.iter().map(|row| row.array::<16>(0)).collect()
+}
+
+/// A page of an account's postings, in the order of the log, after a place in it.
+pub fn of_postings(connection: &mut dyn Connection, account: &Id, after: i64, limit: i64) -> Result<Vec<PostingCells>> {
+    let sql = "SELECT t.sequence, f.owner, o.owner, t.id, t.payer, t.payee FROM entries e \
+               JOIN transfers t ON t.sequence = e.sequence \
+               LEFT JOIN accounts f ON f.id = t.from_account LEFT JOIN accounts o ON o.id = t.to_account \
+               WHERE e.account = ? AND e.sequence > ? ORDER BY e.sequence LIMIT ?";
+    let mut postings = Vec::new();
+    for row in connection.query(sql, &[Value::Bytes(account), Value::Int(after), Value::Int(limit)])? {
+        let mut cells = Vec::new();
+        read_cells(&row, &[Place::PayerPart, Place::PayeePart], 3, &mut cells)?;
+        postings.push(PostingCells {
+            sequence: row.int(0)?,
+            payer: row.opt_array::<16>(1)?,
+            payee: row.opt_array::<16>(2)?,
+            cells,
+        });
+    }
+    Ok(postings)
+}
+
+/// Puts another sealing of the same value in place. `false`: it has changed since it was read.
+pub fn replace(connection: &mut dyn Connection, cell: &Cell, sealed: &[u8]) -> Result<bool> {
+    let (table, column) = cell.place.names();
+    let sql = format!("UPDATE {table} SET {column} = ? WHERE id = ? AND {column} = ?");
+    let changed =
+        connection.execute(&sql, &[Value::Bytes(sealed), Value::Bytes(&cell.id), Value::Bytes(&cell.sealed)])?;
+    Ok(changed == 1)
+}
+
+/// Whose the row of a factor is: part of its context.
+pub fn person_of_factor(connection: &mut dyn Connection, factor: &Id) -> Result<Option<Id>> {
+    let rows = connection.query("SELECT person FROM factors WHERE id = ?", &[Value::Bytes(factor)])?;
+    rows.first().map(|row| row.array::<16>(0)).transpose()
+}
