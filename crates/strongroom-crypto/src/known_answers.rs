@@ -6,6 +6,7 @@
 mod aead;
 mod keyed_hash;
 mod signatures;
+mod xaes;
 
 /// How many vectors held, and how many were refused as they must be.
 #[derive(Debug, Default, PartialEq, Eq)]

@@ -20,3 +20,4 @@ pub mod sign;
 pub mod token;
 pub mod totp;
 pub mod wrap;
+mod xaes;

