@@ -10,6 +10,8 @@
 
 mod place;
 #[cfg(test)]
+mod properties;
+#[cfg(test)]
 mod tests;
 
 use aws_lc_rs::aead::{Aad, LessSafeKey, Nonce};
