@@ -1,6 +1,7 @@
 //! Accounts: opening one, and what its owner sees of it.
 
 use strongroom_crypto::random;
+use strongroom_identity::credential;
 use strongroom_ledger::decide::{AccountKind, AccountStatus};
 use strongroom_ledger::id::{AccountId, TransferId};
 use strongroom_ledger::leaf::{PayeePart, PayerPart};
@@ -59,7 +60,6 @@ pub struct EntryDetails {
     pub description: Option<String>,
 }
 
-const NAME_CHARS_MAX: usize = 64;
 /// The bank's part of a CLABE and of an IBAN.
 const CLABE_BANK: u16 = 999;
 const CLABE_BRANCH: u16 = 180;
@@ -70,9 +70,7 @@ impl Bank {
     /// Opens an account for the caller.
     pub async fn open_account(&self, caller: &Caller, currency: &str, name: &str) -> Result<AccountDetails> {
         let name = name.trim().to_owned();
-        if name.is_empty() || name.chars().count() > NAME_CHARS_MAX {
-            return Err(Error::field("name", "length", "Give the account a name of 1 to 64 characters."));
-        }
+        credential::check_label(&name, "Give the account a name of 1 to 64 plain characters.")?;
         if currency.parse::<Currency>().ok() != Some(self.currency) {
             let detail = format!("This bank holds accounts in {}.", self.currency);
             return Err(Error::field("currency", "currency_not_offered", &detail));

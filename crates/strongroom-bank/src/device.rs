@@ -2,6 +2,7 @@
 
 use strongroom_crypto::random;
 use strongroom_crypto::sign::PublicKey;
+use strongroom_identity::credential;
 use strongroom_ledger::id::{DeviceId, PersonId};
 use strongroom_ledger::leaf::{self, DeviceChange, DeviceCore};
 use strongroom_store::Id;
@@ -30,15 +31,11 @@ pub struct DeviceView {
     pub leaf: i64,
 }
 
-const NAME_CHARS_MAX: usize = 64;
-
 impl Bank {
     /// Registers a key of the caller's.
     pub async fn add_device(&self, caller: &Caller, name: &str, key: &PublicKey) -> Result<DeviceId> {
         let name = name.trim().to_owned();
-        if name.is_empty() || name.chars().count() > NAME_CHARS_MAX {
-            return Err(Error::field("name", "length", "Give the device a name of 1 to 64 characters."));
-        }
+        credential::check_label(&name, "Give the device a name of 1 to 64 plain characters.")?;
         let id = DeviceId::from_time(clock::now_us(), random::bytes());
         let salt: Id = random::bytes();
         let public_key = key.to_bytes();

@@ -44,6 +44,12 @@ pub enum Error {
     /// The ledger refused the order.
     #[error("{}", .0.code())]
     Refused(Refusal),
+    /// Too often; the caller may come back later.
+    #[error("too many attempts")]
+    TooMany {
+        /// After this many seconds.
+        retry_after_s: u64,
+    },
     /// The queue is full.
     #[error("the bank is busy")]
     Busy,
@@ -59,6 +65,12 @@ pub enum Error {
     /// Something else broke; the words are for the operator.
     #[error("{0}")]
     Internal(String),
+}
+
+impl From<FieldError> for Error {
+    fn from(field: FieldError) -> Self {
+        Error::Invalid(vec![field])
+    }
 }
 
 impl Error {

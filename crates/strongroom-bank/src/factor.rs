@@ -2,10 +2,10 @@
 
 use strongroom_crypto::{random, totp};
 use strongroom_ledger::id::FactorId;
-use strongroom_store::Id;
 use strongroom_store::identity::{self, FactorRow};
+use strongroom_store::{Connection, Id};
 
-use crate::keyring::column;
+use crate::keyring::{Keyring, column};
 use crate::sessions::{self, Caller, NewSession, SignedIn};
 use crate::{Bank, Error, Result, clock};
 
@@ -35,7 +35,9 @@ const STEP_UP_US: i64 = 600_000_000;
 impl Bank {
     /// Begins a TOTP factor; it counts once confirmed.
     pub async fn begin_totp(&self, enrolling: &Enrolling) -> Result<NewTotp> {
-        let person = self.enrolling_person(enrolling).await?;
+        let enroller = Enroller::of(enrolling)?;
+        let (keys, looker, now_us) = (self.keys.clone(), enroller.clone(), clock::now_us());
+        let person = self.read(move |c| looker.person(c, &keys, now_us)).await?;
         let secret = totp::new_secret();
         let id = FactorId::from_time(clock::now_us(), random::bytes());
         let keys = self.keys.clone();
@@ -49,6 +51,8 @@ impl Bank {
         let uri = totp::otpauth_uri(&self.config.bank.name, &username, &secret[..]);
         let sealed = self.keys.seal_credential(column::FACTOR_SECRET, &[id.0, person].concat(), &secret[..]);
         self.change(move |tx| {
+            // Again: meanwhile someone else may have enrolled with the same password.
+            enroller.person(tx.connection, tx.keys, tx.now_us)?;
             identity::delete_unconfirmed_factors(tx.connection, &person)?;
             let row = FactorRow {
                 id: id.0,
@@ -73,20 +77,17 @@ impl Bank {
         code: &str,
         browser: bool,
     ) -> Result<Option<SignedIn>> {
-        let person = self.enrolling_person(enrolling).await?;
-        let challenge = match enrolling {
-            Enrolling::First(token) => Some(self.enrolling(token).await?.1),
-            Enrolling::SignedIn(_) => None,
-        };
+        let enroller = Enroller::of(enrolling)?;
         let code = code.to_owned();
         let new = NewSession::random(browser);
         let opened = self
             .change(move |tx| {
+                let person = enroller.person(tx.connection, tx.keys, tx.now_us)?;
                 let factors = identity::factors_of(tx.connection, &person)?;
                 let row =
                     factors.iter().find(|f| f.id == factor.0 && f.confirmed_us.is_none()).ok_or(Error::NotFound)?;
                 let Some(step) = sessions::matching_step(tx.keys, row, &code, tx.now_us) else {
-                    if let Some(id) = &challenge {
+                    if let Enroller::First(id) = &enroller {
                         let tries = identity::challenge(tx.connection, id)?.map_or(0, |c| c.tries);
                         identity::count_try(tx.connection, id, tries + 1)?;
                     }
@@ -94,12 +95,12 @@ impl Bank {
                 };
                 // Nothing below this line may fail.
                 identity::accept_factor(tx.connection, &row.id, tx.now_us, step as i64)?;
-                match &challenge {
-                    Some(id) => {
-                        identity::end_challenge(tx.connection, id, tx.now_us)?;
+                match &enroller {
+                    Enroller::First(_) => {
+                        identity::end_challenges_of(tx.connection, &person, tx.now_us)?;
                         Ok(Some(Some(sessions::open_session(tx, person, &new)?)))
                     }
-                    None => Ok(Some(None)),
+                    Enroller::SignedIn(_) => Ok(Some(None)),
                 }
             })
             .await?;
@@ -112,18 +113,39 @@ impl Bank {
         };
         Ok(opened.ok_or_else(wrong)?.map(|opened| self.welcome(&opened)))
     }
+}
 
-    async fn enrolling_person(&self, enrolling: &Enrolling) -> Result<Id> {
-        match enrolling {
-            Enrolling::First(token) => Ok(self.enrolling(token).await?.0),
-            Enrolling::SignedIn(caller) => {
-                let (keys, caller, now_us) = (self.keys.clone(), caller.clone(), clock::now_us());
-                self.read(move |c| {
-                    let seen = sessions::see(c, &keys, &caller, now_us)?;
-                    step_up(seen.session.factor_us, now_us)?;
-                    Ok(seen.person.id)
-                })
-                .await
+/// Who enrols, as rows can prove it.
+#[derive(Clone)]
+enum Enroller {
+    /// Someone with the password and no factor, by their challenge.
+    First(Id),
+    /// Someone signed in.
+    SignedIn(Caller),
+}
+
+impl Enroller {
+    fn of(enrolling: &Enrolling) -> Result<Self> {
+        Ok(match enrolling {
+            Enrolling::First(token) => Enroller::First(sessions::enrolment_challenge(token)?),
+            Enrolling::SignedIn(caller) => Enroller::SignedIn(caller.clone()),
+        })
+    }
+
+    /// The person, if they may enrol at this moment. With a password alone only who has no factor
+    /// yet: whoever came second would get past the first one's factor.
+    fn person(&self, connection: &mut dyn Connection, keys: &Keyring, now_us: i64) -> Result<Id> {
+        match self {
+            Enroller::First(challenge) => {
+                let person = sessions::enrolling(connection, keys, challenge, now_us)?;
+                let factors = identity::factors_of(connection, &person)?;
+                let has_factor = factors.iter().any(|factor| factor.confirmed_us.is_some());
+                if has_factor { Err(Error::Unauthenticated) } else { Ok(person) }
+            }
+            Enroller::SignedIn(caller) => {
+                let seen = sessions::see(connection, keys, caller, now_us)?;
+                step_up(seen.session.factor_us, now_us)?;
+                Ok(seen.person.id)
             }
         }
     }

@@ -32,7 +32,7 @@ fn keep(bank: &Weak<Bank>) {
 
 impl Bank {
     fn tend_keys(&self, looks: bool) -> Result<()> {
-        if self.stopped.is_some() || self.is_closing() {
+        if self.stopped.why().is_some() || self.is_closing() {
             return Ok(());
         }
         if looks {

@@ -150,6 +150,12 @@ impl Keyring {
         Ok(())
     }
 
+    /// Takes back the key of someone who was not added after all.
+    pub fn discard_person(&self, person: &Id) -> Result<()> {
+        self.people.write().unwrap_or_else(PoisonError::into_inner).remove(person);
+        Ok(keys::discard(self.locked().as_mut(), Purpose::Person.name(), person)?)
+    }
+
     /// Seals a field that belongs to a person, or to the bank itself.
     pub fn seal(&self, owner: Option<&Id>, column: ColumnId, row: &[u8], plaintext: &[u8]) -> Result<Vec<u8>> {
         Ok(self.owners(owner)?.seal(&self.context(column, row), plaintext))

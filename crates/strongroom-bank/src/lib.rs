@@ -17,6 +17,7 @@ use strongroom_ledger::note::LogKey;
 use strongroom_ledger::number::NumberScheme;
 use strongroom_sql::{Connection, Role, Url};
 use strongroom_store::{Id, accounts, log, meta};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 pub mod account;
 pub mod clock;
@@ -77,13 +78,27 @@ pub struct Bank {
     readers: Arc<Readers>,
     published: Arc<RwLock<String>>,
     counters: Arc<Counters>,
-    hashing: tokio::sync::Semaphore,
+    hashing: Arc<Semaphore>,
+    hash_queue: Arc<Semaphore>,
     known_devices: Known<(Id, Arc<PublicKey>)>,
     known_numbers: Known<Id>,
     known_owners: Known<Option<Id>>,
     known_tokens: sessions::KnownTokens,
-    stopped: Option<String>,
+    stopped: Arc<Stopped>,
     _lock: std::fs::File,
+}
+
+/// Why the bank may not write, once it may not.
+pub(crate) struct Stopped(RwLock<Option<String>>);
+
+impl Stopped {
+    pub(crate) fn why(&self) -> Option<String> {
+        self.0.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    pub(crate) fn stop(&self, why: &str) {
+        *self.0.write().unwrap_or_else(PoisonError::into_inner) = Some(why.to_owned());
+    }
 }
 
 /// What every local command needs of a home: its configuration, keys and database.
@@ -193,7 +208,7 @@ impl Bank {
         let (log, note) = resume(connection.as_mut())?;
         let head = Head::open(home.dir())?;
         let stopped = init::check_head(&head, &log_key, connection.as_mut(), &log, &note)?;
-        let stopped_why = stopped.clone();
+        let stopped = Arc::new(Stopped(RwLock::new(stopped)));
         let cash = accounts::of_bank(connection.as_mut())?.first().map(|row| AccountId(row.id));
         let cash = cash.ok_or_else(|| Error::Internal("the bank has no cash account; run `strongroom init`".into()))?;
         let last_us = log::last_block(connection.as_mut())?.map_or(0, |block| block.time_us);
@@ -212,7 +227,7 @@ impl Bank {
             published: published.clone(),
             counters: counters.clone(),
             last_us,
-            stopped,
+            stopped: stopped.clone(),
         };
         let tasks = queue.clone();
         let thread = std::thread::Builder::new()
@@ -239,12 +254,13 @@ impl Bank {
             readers: Arc::new(Readers { database, idle: Mutex::default() }),
             published,
             counters,
-            hashing: tokio::sync::Semaphore::new(cores),
+            hashing: Arc::new(Semaphore::new(cores)),
+            hash_queue: Arc::new(Semaphore::new(cores * HASHES_WAITING_PER_CORE)),
             known_devices: Known::default(),
             known_numbers: Known::default(),
             known_owners: Known::default(),
             known_tokens: sessions::KnownTokens::default(),
-            stopped: stopped_why,
+            stopped,
             _lock: lock,
         });
         keeper::start(&bank).map_err(|e| Error::Internal(format!("cannot start the keeper of keys: {e}")))?;
@@ -259,6 +275,12 @@ impl Bank {
         {
             tracing::error!("the writer ended badly");
         }
+    }
+
+    /// A turn on the bounded pool for slow hashes. Who would wait too long is told to come back.
+    async fn turn_to_hash(&self) -> Result<OwnedSemaphorePermit> {
+        let _place = self.hash_queue.clone().try_acquire_owned().map_err(|_| Error::Busy)?;
+        self.hashing.clone().acquire_owned().await.map_err(|_| Error::Busy)
     }
 
     fn is_closing(&self) -> bool {
@@ -286,8 +308,11 @@ impl Bank {
     }
 
     /// Why the bank may not write, if it may not.
-    pub fn read_only(&self) -> Option<&str> {
-        self.stopped.as_deref()
+    pub fn read_only(&self) -> Option<String> {
+        let writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
+        let has_ended = writer.as_ref().is_some_and(JoinHandle::is_finished);
+        let ended = || "The writer has ended unexpectedly; restart the server and look at its log.".to_owned();
+        self.stopped.why().or_else(|| has_ended.then(ended))
     }
 
     /// What the writer has done.
@@ -318,6 +343,20 @@ impl Bank {
         tokio::task::spawn_blocking(move || readers.read(work))
             .await
             .map_err(|e| Error::Internal(format!("a reader failed: {e}")))?
+    }
+
+    /// Reads several things as they were at one moment.
+    pub(crate) async fn read_at_once<A: Send + 'static>(
+        &self,
+        work: impl FnOnce(&mut dyn Connection) -> Result<A> + Send + 'static,
+    ) -> Result<A> {
+        self.read(move |c| {
+            c.begin()?;
+            let answer = work(c);
+            c.rollback()?;
+            answer
+        })
+        .await
     }
 
     /// Changes state through the writer. The closure may run again when its batch is rolled back;
@@ -357,6 +396,9 @@ struct Readers {
     database: Database,
     idle: Mutex<Vec<Box<dyn Connection>>>,
 }
+
+/// A hash takes some 30 ms, so nobody waits much longer than a second.
+const HASHES_WAITING_PER_CORE: usize = 48;
 
 const IDLE_READERS_MAX: usize = 16;
 

@@ -6,7 +6,8 @@ use strongroom_sql::Connection;
 use strongroom_store::log;
 pub use strongroom_store::log::BlockRow;
 
-use crate::{Bank, Error, Result};
+use crate::sessions::{self, Caller};
+use crate::{Bank, Error, Result, clock};
 
 /// The log's hashes as its tables hold them.
 pub struct Hashes<'a> {
@@ -61,12 +62,22 @@ impl Bank {
     }
 
     /// Blocks below a height, newest first.
-    pub async fn blocks(&self, below: Option<i64>, limit: i64) -> Result<Vec<BlockRow>> {
-        self.read(move |c| Ok(log::blocks_below(c, below.unwrap_or(i64::MAX), limit)?)).await
+    pub async fn blocks(&self, caller: &Caller, below: Option<i64>, limit: i64) -> Result<Vec<BlockRow>> {
+        let (keys, caller, now_us) = (self.keys.clone(), caller.clone(), clock::now_us());
+        self.read(move |c| {
+            sessions::see(c, &keys, &caller, now_us)?;
+            Ok(log::blocks_below(c, below.unwrap_or(i64::MAX), limit)?)
+        })
+        .await
     }
 
     /// One block.
-    pub async fn block(&self, height: i64) -> Result<BlockRow> {
-        self.read(move |c| log::block(c, height)?.ok_or(Error::NotFound)).await
+    pub async fn block(&self, caller: &Caller, height: i64) -> Result<BlockRow> {
+        let (keys, caller, now_us) = (self.keys.clone(), caller.clone(), clock::now_us());
+        self.read(move |c| {
+            sessions::see(c, &keys, &caller, now_us)?;
+            log::block(c, height)?.ok_or(Error::NotFound)
+        })
+        .await
     }
 }

@@ -116,6 +116,10 @@ impl Bank {
     /// Places a customer's transfer.
     pub async fn transfer(&self, verified: Verified<TransferOrder>) -> Result<Placed> {
         let order = &verified.order;
+        if order.hold == Some(true) {
+            let detail = "Holds are not offered yet. Leave hold out to move the money at once.";
+            return Err(Error::field("hold", "not_offered", detail));
+        }
         let intent = self.intent(&order.from, &order.to, &order.amount).await?;
         let owners = self.owners(&intent).await?;
         let description = order.description.clone().unwrap_or_default();

@@ -87,14 +87,12 @@ impl Bank {
         if !errors.is_empty() {
             return Err(Error::Invalid(errors));
         }
-        let person = self.new_person(form, "customer").await?;
-        self.change(move |tx| add(tx, &person, None)).await
+        self.add_person(form, "customer", None).await
     }
 
     /// Adds a person of the demo, under any role.
     pub(crate) async fn sign_up_as(&self, form: SignUp, role: &str) -> Result<PersonId> {
-        let person = self.new_person(form, role).await?;
-        self.change(move |tx| add(tx, &person, None)).await
+        self.add_person(form, role, None).await
     }
 
     /// Accepts an invitation: the code gives the role.
@@ -109,8 +107,7 @@ impl Bank {
         let invitation = self.read(move |c| Ok(identity::enrolment(c, &id)?)).await?;
         let valid = |row: &EnrolmentRow| row.used_us.is_none() && row.expires_us > now_us && row.check(&keys).is_ok();
         let invitation = invitation.filter(valid).ok_or_else(refused_code)?;
-        let person = self.new_person(form, &invitation.role).await?;
-        self.change(move |tx| add(tx, &person, Some(&id))).await
+        self.add_person(form, &invitation.role, Some(id)).await
     }
 
     /// The caller's own data.
@@ -124,11 +121,29 @@ impl Bank {
         .await
     }
 
+    /// A name that is taken is refused before anything is made for it, and again where nobody can
+    /// come between; a key made in vain is taken back.
+    async fn add_person(&self, mut form: SignUp, role: &str, enrolment: Option<Id>) -> Result<PersonId> {
+        form.username = form.username.trim().to_owned();
+        let index = blind::normal_username(&form.username).ok().map(|normal| self.keys.usernames.index(&normal));
+        if let Some(index) = index {
+            self.read(move |c| identity::person_by_username(c, &index)?.map_or(Ok(()), |_| Err(username_taken())))
+                .await?;
+        }
+        let person = self.new_person(form, role).await?;
+        let id = person.row.id;
+        let added = self.change(move |tx| add(tx, &person, enrolment.as_ref())).await;
+        if added.is_err() {
+            self.keys.discard_person(&id)?;
+        }
+        added
+    }
+
     /// Hashes the password on the bounded pool, makes the person's key and seals their data.
     async fn new_person(&self, form: SignUp, role: &str) -> Result<NewPerson> {
         let now_us = clock::now_us();
         let id = PersonId::from_time(now_us, random::bytes());
-        let turn = self.hashing.acquire().await.map_err(|_| Error::Busy)?;
+        let turn = self.turn_to_hash().await?;
         let (keys, role) = (self.keys.clone(), role.to_owned());
         let prepared = tokio::task::spawn_blocking(move || {
             keys.create_person(id.0, now_us)?;
@@ -138,6 +153,10 @@ impl Bank {
         drop(turn);
         person
     }
+}
+
+fn username_taken() -> Error {
+    Error::Conflict { code: "username_taken", detail: "This user name is taken. Choose another.".into() }
 }
 
 fn refused_code() -> Error {
@@ -213,10 +232,7 @@ fn add(tx: &mut Tx<'_>, person: &NewPerson, enrolment: Option<&Id>) -> Result<Pe
         row.ok_or_else(refused_code)?;
     }
     if identity::person_by_username(tx.connection, &person.indexes.username)?.is_some() {
-        return Err(Error::Conflict {
-            code: "username_taken",
-            detail: "This user name is taken. Choose another.".into(),
-        });
+        return Err(username_taken());
     }
     // Nothing below this line may fail.
     if let Some(id) = enrolment {

@@ -36,7 +36,7 @@ impl Bank {
     /// A posting that one of the caller's accounts takes part in.
     pub async fn transfer_details(&self, caller: &Caller, id: TransferId) -> Result<TransferDetails> {
         let (keys, caller, now_us) = (self.keys.clone(), caller.clone(), clock::now_us());
-        self.read(move |c| {
+        self.read_at_once(move |c| {
             sessions::see(c, &keys, &caller, now_us)?;
             let (row, side) = see_posting(c, &keys, &caller, id)?;
             let posted = posted(&row).ok_or_else(|| Error::Integrity("a posting's currency is unknown".into()))?;
@@ -52,7 +52,7 @@ impl Bank {
     pub async fn receipt(&self, caller: &Caller, id: TransferId) -> Result<String> {
         let (keys, caller, now_us) = (self.keys.clone(), caller.clone(), clock::now_us());
         let (eras, newest) = (self.eras.clone(), self.checkpoint());
-        self.read(move |c| {
+        self.read_at_once(move |c| {
             sessions::see(c, &keys, &caller, now_us)?;
             let (row, side) = see_posting(c, &keys, &caller, id)?;
             let view = side.ok_or(Error::NotFound)?;

@@ -150,7 +150,7 @@ impl Bank {
 
     /// The caller behind a browser's cookie.
     pub async fn authenticate_cookie(&self, cookie: &str) -> Result<Caller> {
-        let (session, secret_hash) = parse_secret(cookie).ok_or(Error::Unauthenticated)?;
+        let (session, secret_hash) = parse_secret(&self.keys, cookie).ok_or(Error::Unauthenticated)?;
         let keys = self.keys.clone();
         let now_us = clock::now_us();
         let row = self
@@ -211,19 +211,9 @@ impl Bank {
         Ok(self.signed_in(&row, &secret))
     }
 
-    /// The person behind an enrolment token.
-    pub(crate) async fn enrolling(&self, enrolment_token: &str) -> Result<(Id, Id)> {
-        let secret = enrolment_token.strip_prefix("enr_").and_then(hex::decode_32).ok_or(Error::Unauthenticated)?;
-        let id = challenge_id(&secret);
-        let keys = self.keys.clone();
-        let now_us = clock::now_us();
-        let row = self.read(move |c| live_challenge(c, &keys, &id, ENROL, now_us)).await?;
-        Ok((row.ok_or(Error::Unauthenticated)?.person, id))
-    }
-
     /// Changes a refresh token for its successor and a new access token.
     pub async fn refresh(&self, refresh_token: &str) -> Result<SignedIn> {
-        let (session, given) = parse_secret(refresh_token).ok_or(Error::Unauthenticated)?;
+        let (session, given) = parse_secret(&self.keys, refresh_token).ok_or(Error::Unauthenticated)?;
         let next: [u8; 32] = random::bytes();
         let outcome = self.change(move |tx| rotate(tx, session, &given, &next)).await?;
         let (row, secret) = outcome.ok_or(Error::Unauthenticated)?;
@@ -284,7 +274,7 @@ impl Bank {
             person: PersonId(row.person),
             access_token,
             expires_in_s: rules::ACCESS_TOKEN_S,
-            secret: format!("{session}.{}", hex::encode(secret)),
+            secret: secret_text(&self.keys, session, secret),
         }
     }
 
@@ -301,7 +291,7 @@ impl Bank {
 
     /// Checks a password on the bounded pool, in the same time whether or not there is a hash.
     async fn check_password(&self, password: &str, hash: Option<String>) -> Result<bool> {
-        let _turn = self.hashing.acquire().await.map_err(|_| Error::Busy)?;
+        let _turn = self.turn_to_hash().await?;
         let (keys, password) = (self.keys.clone(), password.to_owned());
         let checked = tokio::task::spawn_blocking(move || {
             let known = hash.is_some();
@@ -318,14 +308,46 @@ fn challenge_id(secret: &[u8; 32]) -> Id {
     id
 }
 
-/// `sess_….secret` as the session and the secret's hash.
-fn parse_secret(text: &str) -> Option<(Id, [u8; 32])> {
+/// A session's secret as its holder has it: `sess_….`, the secret, and a tag that proves that the
+/// bank made it. So an old one is known for what it is, however often it was followed since.
+fn secret_text(keys: &Keyring, session: SessionId, secret: &[u8; 32]) -> String {
+    let tag = secret_tag(keys, &session.0, &sha256(secret));
+    format!("{session}.{}{}", hex::encode(secret), hex::encode(&tag))
+}
+
+/// The session and the secret's hash, of a secret that the bank made.
+fn parse_secret(keys: &Keyring, text: &str) -> Option<(Id, [u8; 32])> {
     let (session, secret) = text.split_once('.')?;
+    let (secret, tag) = secret.split_at_checked(64)?;
     let session: SessionId = session.parse().ok()?;
-    Some((session.0, sha256(&hex::decode_32(secret)?)))
+    let hash = sha256(&hex::decode_32(secret)?);
+    let expected = hex::encode(&secret_tag(keys, &session.0, &hash));
+    strongroom_crypto::mac::equal(expected.as_bytes(), tag.as_bytes()).then_some((session.0, hash))
+}
+
+fn secret_tag(keys: &Keyring, session: &Id, secret_hash: &[u8; 32]) -> [u8; 16] {
+    let mut tag = [0; 16];
+    tag.copy_from_slice(&keys.mac.tag("session secret", &[session, secret_hash])[..16]);
+    tag
+}
+
+/// The challenge behind an enrolment token.
+pub(crate) fn enrolment_challenge(enrolment_token: &str) -> Result<Id> {
+    let secret = enrolment_token.strip_prefix("enr_").and_then(hex::decode_32).ok_or(Error::Unauthenticated)?;
+    Ok(challenge_id(&secret))
+}
+
+/// Who may enrol a first factor by a challenge.
+pub(crate) fn enrolling(connection: &mut dyn Connection, keys: &Keyring, challenge: &Id, now_us: i64) -> Result<Id> {
+    let row = live_challenge(connection, keys, challenge, ENROL, now_us)?;
+    Ok(row.ok_or(Error::Unauthenticated)?.person)
 }
 
 fn begin_challenge(tx: &mut Tx<'_>, person: Id, secret: &[u8; 32]) -> Result<(Id, i64, Vec<&'static str>)> {
+    // Challenges can be had at will by whoever knows the password; wrong codes count together.
+    if identity::tries_of(tx.connection, &person, tx.now_us)? >= rules::WRONG_CODES_MAX {
+        return Err(Error::TooMany { retry_after_s: rules::CHALLENGE_S as u64 });
+    }
     let factors = identity::factors_of(tx.connection, &person)?;
     let confirmed = factors.iter().any(|f| f.confirmed_us.is_some());
     let mut row = ChallengeRow {
@@ -453,12 +475,11 @@ fn rotate(tx: &mut Tx<'_>, session: Id, given: &[u8; 32], next: &[u8; 32]) -> Re
             Ok(secret.try_into().ok().map(|secret| (row, secret)))
         }
         Refresh::Reused => {
-            tracing::warn!(session = %SessionId(row.id), "an old refresh token was used again; the session is ended");
+            tracing::warn!(target: "strongroom::integrity", session = %SessionId(row.id), "an old refresh token was used again; the session is ended");
             row.ended_us = Some(tx.now_us);
             write(tx, row)?;
             Ok(None)
         }
-        Refresh::Unknown => Ok(None),
     }
 }
 

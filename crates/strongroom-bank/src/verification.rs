@@ -56,7 +56,7 @@ impl Bank {
     /// Checks one posting that the caller takes part in or ordered.
     pub async fn verification(&self, caller: &Caller, id: TransferId) -> Result<Checks> {
         let (keys, caller, now_us, eras) = (self.keys.clone(), caller.clone(), clock::now_us(), self.eras.clone());
-        self.read(move |c| {
+        self.read_at_once(move |c| {
             sessions::see(c, &keys, &caller, now_us)?;
             let row = match see_posting(c, &keys, &caller, id) {
                 Ok((row, _)) => row,

@@ -17,7 +17,7 @@ use crate::keyring::Keyring;
 use crate::money::{self, Command, Placed};
 use crate::queue::Queue;
 use crate::tx::{LogState, Tx};
-use crate::{Error, Result, clock};
+use crate::{Error, Result, Stopped, clock};
 
 /// Work for the writer.
 pub enum Task {
@@ -108,7 +108,7 @@ pub struct Writer {
     /// The latest time it decided at.
     pub last_us: i64,
     /// Set once it may not write any more.
-    pub stopped: Option<String>,
+    pub stopped: Arc<Stopped>,
 }
 
 const ATTEMPTS_MAX: u32 = 8;
@@ -131,8 +131,7 @@ impl Writer {
 
     /// Commits a batch, or the parts of it that can be, and answers every task.
     fn settle(&mut self, batch: &mut Vec<Task>) {
-        if let Some(why) = &self.stopped {
-            let why = why.clone();
+        if let Some(why) = self.stopped.why() {
             return refuse(batch, || Error::ReadOnly(why.clone()));
         }
         let mut attempt = 0;
@@ -146,18 +145,15 @@ impl Writer {
                     std::thread::sleep(Duration::from_millis(1 << attempt));
                     self.renew(e.kind);
                 }
-                Err(e) if batch.len() > 1 && !is_passing(e.kind) && self.stopped.is_none() => {
+                Err(e) if batch.len() > 1 && !is_passing(e.kind) && self.stopped.why().is_none() => {
                     let mut later = batch.split_off(batch.len() / 2);
                     self.settle(batch);
                     return self.settle(&mut later);
                 }
                 Err(e) => {
                     tracing::error!(error = %e, "a batch could not be committed");
-                    return match &self.stopped {
-                        Some(why) => {
-                            let why = why.clone();
-                            refuse(batch, || Error::ReadOnly(why.clone()))
-                        }
+                    return match self.stopped.why() {
+                        Some(why) => refuse(batch, || Error::ReadOnly(why.clone())),
                         None if is_passing(e.kind) => refuse(batch, || Error::Busy),
                         None => refuse(batch, || Error::Internal(format!("the database refused the change: {e}"))),
                     };
@@ -199,8 +195,7 @@ impl Writer {
         id: &[u8; 16],
     ) -> strongroom_sql::Result<(Vec<Result<Placed>>, Option<(LogState, String)>)> {
         if !meta::stamp_batch(self.connection.as_mut(), self.epoch, id)? {
-            self.stopped =
-                Some("Another server has taken this bank's writer role; stop one of the two and start again.".into());
+            self.stopped.stop("Another server has taken this bank's writer role; stop one of the two and start again.");
             return Err(strongroom_sql::Error::other("the writer's lease was lost"));
         }
         let mut tx = Tx::new(self.connection.as_mut(), &self.keys, now_us, &self.log);

@@ -119,6 +119,39 @@ impl std::fmt::Debug for SigningKey {
     }
 }
 
+/// The y coordinates of the points of small order: for such a key signatures can be had that hold
+/// without any private key.
+const SMALL_ORDER: [[u8; 32]; 5] = [
+    [0; 32],
+    {
+        let mut one = [0; 32];
+        one[0] = 1;
+        one
+    },
+    [
+        0x26, 0xe8, 0x95, 0x8f, 0xc2, 0xb2, 0x27, 0xb0, 0x45, 0xc3, 0xf4, 0x89, 0xf2, 0xef, 0x98, 0xf0, 0xd5, 0xdf,
+        0xac, 0x05, 0xd3, 0xc6, 0x33, 0x39, 0xb1, 0x38, 0x02, 0x88, 0x6d, 0x53, 0xfc, 0x05,
+    ],
+    [
+        0xc7, 0x17, 0x6a, 0x70, 0x3d, 0x4d, 0xd8, 0x4f, 0xba, 0x3c, 0x0b, 0x76, 0x0d, 0x10, 0x67, 0x0f, 0x2a, 0x20,
+        0x53, 0xfa, 0x2c, 0x39, 0xcc, 0xc6, 0x4e, 0xc7, 0xfd, 0x77, 0x92, 0xac, 0x03, 0x7a,
+    ],
+    {
+        let mut minus_one = [0xff; 32];
+        (minus_one[0], minus_one[31]) = (0xec, 0x7f);
+        minus_one
+    },
+];
+
+/// Points of small order, and encodings that RFC 8032 does not allow (y not below 2²⁵⁵ − 19).
+fn is_weak_ed25519(raw: &[u8]) -> bool {
+    let mut y = [0; 32];
+    y.copy_from_slice(raw);
+    y[31] &= 0x7f;
+    let is_canonical = y[0] < 0xed || y[31] != 0x7f || y[1..31].iter().any(|byte| *byte != 0xff);
+    !is_canonical || SMALL_ORDER.contains(&y)
+}
+
 /// A key that checks signatures, parsed and ready.
 #[derive(Clone)]
 pub struct PublicKey {
@@ -130,6 +163,7 @@ pub struct PublicKey {
 impl PublicKey {
     fn new(algorithm: Algorithm, raw: &[u8]) -> Result<Self, BadKey> {
         let parsed = match (algorithm, raw.len()) {
+            (Algorithm::EdDSA, 32) if is_weak_ed25519(raw) => return Err(BadKey),
             (Algorithm::EdDSA, 32) => ParsedPublicKey::new(&signature::ED25519, raw),
             (Algorithm::ES256, 65) if raw[0] == 4 => ParsedPublicKey::new(&ECDSA_P256_SHA256_FIXED, raw),
             _ => return Err(BadKey),
@@ -269,5 +303,22 @@ mod tests {
         ] {
             assert_eq!(PublicKey::from_jwk(&jwk).unwrap_err(), BadKey);
         }
+    }
+
+    #[test]
+    fn keys_that_anyone_could_sign_for_are_refused() {
+        for y in SMALL_ORDER {
+            for sign in [0, 0x80] {
+                let mut raw = y;
+                raw[31] |= sign;
+                assert_eq!(PublicKey::from_ed25519(raw).err(), Some(BadKey), "{raw:02x?}");
+            }
+        }
+        for first in 0xed..=0xff {
+            let mut raw = [0xff; 32];
+            raw[0] = first;
+            assert_eq!(PublicKey::from_ed25519(raw).err(), Some(BadKey), "not canonical");
+        }
+        assert!(PublicKey::from_ed25519(SigningKey::generate_ed25519().public().raw().try_into().unwrap()).is_ok());
     }
 }

@@ -169,7 +169,8 @@ pub fn check_date_of_birth(text: &str) -> Result<(), FieldError> {
     let wrong = || error("date_of_birth", "malformed", "Give the date of birth as year-month-day, like 1990-04-12.");
     let parts: Vec<&str> = text.split('-').collect();
     let [year, month, day] = parts[..] else { return wrong() };
-    if (year.len(), month.len(), day.len()) != (4, 2, 2) {
+    let is_digits = text.bytes().all(|b| b.is_ascii_digit() || b == b'-');
+    if (year.len(), month.len(), day.len()) != (4, 2, 2) || !is_digits {
         return wrong();
     }
     let (Ok(year), Ok(month), Ok(day)) = (year.parse::<u32>(), month.parse::<u32>(), day.parse::<u32>()) else {
@@ -184,6 +185,12 @@ pub fn check_date_of_birth(text: &str) -> Result<(), FieldError> {
         _ => 0,
     };
     if !(1900..=2100).contains(&year) || !(1..=days).contains(&day) { wrong() } else { Ok(()) }
+}
+
+/// What people call their accounts and devices: it is shown in places that control characters could command.
+pub fn check_label(text: &str, detail: &'static str) -> Result<(), FieldError> {
+    let is_plain = !text.trim().is_empty() && text.chars().count() <= 64 && !text.chars().any(char::is_control);
+    if is_plain { Ok(()) } else { error("name", "malformed", detail) }
 }
 
 /// 1 to 300 characters; lines may break.

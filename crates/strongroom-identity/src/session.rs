@@ -30,6 +30,9 @@ pub fn is_alive(kind: SessionKind, is_staff: bool, seen_us: i64, expires_us: i64
     now_us < expires_us && now_us - seen_us < (idle_s + unseen_s) * 1_000_000
 }
 
+/// Wrong codes, over all of a person's sign-ins under way, after which none is begun for a while.
+pub const WRONG_CODES_MAX: i64 = 20;
+
 /// What becomes of a refresh token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Refresh {
@@ -37,19 +40,16 @@ pub enum Refresh {
     Rotate,
     /// It was replaced seconds ago: the same successor again.
     Repeat,
-    /// It was replaced long ago: someone has a copy, and the session ends.
+    /// It was replaced long ago, or more than once since: someone has a copy, and the session ends.
     Reused,
-    /// It was never ours.
-    Unknown,
 }
 
-/// Decides on a refresh token.
+/// Decides on a refresh token that the bank made for the session.
 pub fn decide_refresh(is_current: bool, is_previous: bool, rotated_us: Option<i64>, now_us: i64) -> Refresh {
     match (is_current, is_previous, rotated_us) {
         (true, ..) => Refresh::Rotate,
         (false, true, Some(rotated)) if now_us - rotated <= REPEAT_S * 1_000_000 => Refresh::Repeat,
-        (false, true, _) => Refresh::Reused,
-        (false, false, _) => Refresh::Unknown,
+        (false, ..) => Refresh::Reused,
     }
 }
 
@@ -76,6 +76,6 @@ mod tests {
         assert_eq!(decide_refresh(false, true, Some(0), 10 * S), Refresh::Repeat);
         assert_eq!(decide_refresh(false, true, Some(0), 11 * S), Refresh::Reused);
         assert_eq!(decide_refresh(false, true, None, 0), Refresh::Reused);
-        assert_eq!(decide_refresh(false, false, Some(0), 0), Refresh::Unknown);
+        assert_eq!(decide_refresh(false, false, Some(0), 0), Refresh::Reused, "followed more than once");
     }
 }

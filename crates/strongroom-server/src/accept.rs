@@ -158,11 +158,8 @@ impl Server {
         let pulse = Pulse::default();
         let io = TokioIo::new(TimedStream::new(stream, pulse.clone()));
         let service = service_fn(|request| self.answer(request, peer, pulse.clone()));
-        let connection = http1::Builder::new()
-            .header_read_timeout(None)
-            .max_buf_size(64 * 1024)
-            .pipeline_flush(true)
-            .serve_connection(io, service);
+        let connection =
+            http1::Builder::new().header_read_timeout(None).max_buf_size(64 * 1024).serve_connection(io, service);
         let mut connection = std::pin::pin!(connection);
         let mut watch = Watch::new(pulse.clone(), &self.limits);
         let mut tick = std::pin::pin!(sleep(watch.period()));

@@ -89,6 +89,32 @@ fn explain(error: &serde_json::Error) -> String {
     }
 }
 
+/// The values in a path; one that cannot be read names nothing.
+pub struct Path<T>(pub T);
+
+impl<T: DeserializeOwned + Send> FromRequestParts<Arc<App>> for Path<T> {
+    type Rejection = Failure;
+
+    async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, Failure> {
+        let path = axum::extract::Path::from_request_parts(parts, app).await;
+        path.map(|axum::extract::Path(values)| Path(values)).map_err(|_| Failure(Error::NotFound))
+    }
+}
+
+/// The values after the question mark; unknown and repeated ones are refused.
+pub struct Query<T>(pub T);
+
+impl<T: DeserializeOwned + Send> FromRequestParts<Arc<App>> for Query<T> {
+    type Rejection = Failure;
+
+    async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, Failure> {
+        let query = axum::extract::Query::from_request_parts(parts, app).await;
+        let malformed =
+            |_| Failure(Error::Malformed("A value after the question mark is unknown, repeated or malformed.".into()));
+        query.map(|axum::extract::Query(values)| Query(values)).map_err(malformed)
+    }
+}
+
 /// The exact bytes of a signed order, and its signature.
 pub struct Signed {
     /// What was signed.

@@ -31,7 +31,11 @@ impl IntoResponse for Failure {
                 .collect(),
             _ => Vec::new(),
         };
-        problem(status, code, &detail, errors)
+        let mut response = problem(status, code, &detail, errors);
+        if let Error::TooMany { retry_after_s } = self.0 {
+            response.headers_mut().insert(header::RETRY_AFTER, retry_after_s.into());
+        }
+        response
     }
 }
 
@@ -80,6 +84,11 @@ pub fn describe(error: &Error) -> (StatusCode, &'static str, String) {
             let status = StatusCode::from_u16(refusal.status()).unwrap_or(StatusCode::UNPROCESSABLE_ENTITY);
             (status, refusal.code(), refusal.detail().to_owned())
         }
+        Error::TooMany { .. } => (
+            StatusCode::TOO_MANY_REQUESTS,
+            "too_many_attempts",
+            "There were too many wrong attempts. Wait some minutes and try again.".into(),
+        ),
         Error::Busy => (
             StatusCode::SERVICE_UNAVAILABLE,
             "busy",

@@ -355,6 +355,20 @@ pub fn end_challenge(connection: &mut dyn Connection, id: &Id, now_us: i64) -> R
     Ok(())
 }
 
+/// Removes all challenges of a person, and all that have ended.
+pub fn end_challenges_of(connection: &mut dyn Connection, person: &Id, now_us: i64) -> Result<()> {
+    let sql = "DELETE FROM challenges WHERE person = ? OR expires_us < ?";
+    connection.execute(sql, &[Value::Bytes(person), Value::Int(now_us)])?;
+    Ok(())
+}
+
+/// Codes tried in vain against a person's challenges that have not ended.
+pub fn tries_of(connection: &mut dyn Connection, person: &Id, now_us: i64) -> Result<i64> {
+    let sql = "SELECT CAST(COALESCE(SUM(tries), 0) AS SIGNED) FROM challenges WHERE person = ? AND expires_us > ?";
+    let rows = connection.query(sql, &[Value::Bytes(person), Value::Int(now_us)])?;
+    rows.first().map_or(Ok(0), |row| row.int(0))
+}
+
 /// A signed-in person.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SessionRow {

@@ -67,6 +67,13 @@ pub fn insert(connection: &mut dyn Connection, key: &WrappedKey) -> Result<()> {
     Ok(())
 }
 
+/// Removes a series that nothing was ever kept under.
+pub fn discard(connection: &mut dyn Connection, purpose: &str, series: &Id) -> Result<()> {
+    let sql = "DELETE FROM wrapped_keys WHERE purpose = ? AND series = ?";
+    connection.execute(sql, &[Value::Text(purpose), Value::Bytes(series)])?;
+    Ok(())
+}
+
 /// The versions of one series, oldest first.
 pub fn of_series(connection: &mut dyn Connection, purpose: &str, series: &Id) -> Result<Vec<WrappedKey>> {
     let sql = format!("SELECT {COLUMNS} FROM wrapped_keys WHERE purpose = ? AND series = ? ORDER BY version");

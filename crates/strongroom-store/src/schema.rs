@@ -21,6 +21,7 @@ const BANK: &[&str] = &[
     "CREATE INDEX factors_person ON factors (person)",
     "CREATE TABLE challenges (id {id} NOT NULL PRIMARY KEY, person {id} NOT NULL, purpose {int} NOT NULL, expires_us {int} NOT NULL, \
      tries {int} NOT NULL, mac {hash} NOT NULL)",
+    "CREATE INDEX challenges_person ON challenges (person)",
     "CREATE TABLE sessions (id {id} NOT NULL PRIMARY KEY, person {id} NOT NULL, kind {int} NOT NULL, created_us {int} NOT NULL, \
      seen_us {int} NOT NULL, factor_us {int} NOT NULL, expires_us {int} NOT NULL, secret_hash {hash} NOT NULL, \
      previous_hash {hash}, rotated_us {int}, successor {blob}, ended_us {int}, mac {hash} NOT NULL)",

@@ -2,14 +2,14 @@
 
 use std::sync::Arc;
 
-use axum::extract::{Path, Query, State};
+use axum::extract::State;
 use axum::http::StatusCode;
 use strongroom_api::{Account, Entry, List, NewAccount};
 use strongroom_bank::account::AccountDetails;
 
 use super::{Page, amount, id, json, page};
 use crate::App;
-use crate::extract::{Json, SignedIn};
+use crate::extract::{Json, Path, Query, SignedIn};
 use crate::problem::Answer;
 
 /// `POST /v1/accounts`

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::IntoResponse;
 use serde_json::json as value;
@@ -12,7 +12,7 @@ use strongroom_crypto::sign::PublicKey;
 
 use super::{id, json};
 use crate::App;
-use crate::extract::{Json, SignedIn};
+use crate::extract::{Json, Path, SignedIn};
 use crate::problem::Answer;
 
 /// `POST /v1/me/devices`

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::StatusCode;
 use serde_json::json as value;
 use strongroom_api::{ConfirmFactor, NewTotp};
@@ -10,7 +10,7 @@ use strongroom_api::{ConfirmFactor, NewTotp};
 use super::sessions::session;
 use super::{id, json};
 use crate::App;
-use crate::extract::{Json, MayEnrol};
+use crate::extract::{Json, MayEnrol, Path};
 use crate::problem::Answer;
 
 /// `POST /v1/me/factors/totp`

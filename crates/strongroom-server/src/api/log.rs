@@ -2,14 +2,14 @@
 
 use std::sync::Arc;
 
-use axum::extract::{Path, Query, State};
+use axum::extract::State;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::IntoResponse;
 use strongroom_api::{Block, List};
 
 use super::{Page, json, page};
 use crate::App;
-use crate::extract::SignedIn;
+use crate::extract::{Path, Query, SignedIn};
 use crate::problem::Answer;
 
 /// `GET /log/checkpoint`
@@ -28,16 +28,16 @@ pub async fn tile(State(app): State<Arc<App>>, Path(path): Path<String>) -> Answ
 }
 
 /// `GET /v1/ledger/blocks`
-pub async fn blocks(State(app): State<Arc<App>>, SignedIn(_): SignedIn, Query(wanted): Query<Page>) -> Answer {
+pub async fn blocks(State(app): State<Arc<App>>, SignedIn(caller): SignedIn, Query(wanted): Query<Page>) -> Answer {
     let limit = wanted.limit()?;
-    let blocks = app.bank.blocks(wanted.cursor()?, limit + 1).await?;
+    let blocks = app.bank.blocks(&caller, wanted.cursor()?, limit + 1).await?;
     let (items, next_cursor) = page(blocks, limit, |b| b.height.to_string());
     Ok(json(StatusCode::OK, &List { items: items.into_iter().map(body).collect(), next_cursor }))
 }
 
 /// `GET /v1/ledger/blocks/{height}`
-pub async fn block(State(app): State<Arc<App>>, SignedIn(_): SignedIn, Path(height): Path<String>) -> Answer {
-    Ok(json(StatusCode::OK, &body(app.bank.block(super::id(&height)?).await?)))
+pub async fn block(State(app): State<Arc<App>>, SignedIn(caller): SignedIn, Path(height): Path<String>) -> Answer {
+    Ok(json(StatusCode::OK, &body(app.bank.block(&caller, super::id(&height)?).await?)))
 }
 
 fn body(block: strongroom_bank::logs::BlockRow) -> Block {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::IntoResponse;
 use strongroom_api::{List, NewSession, Refresh, Session, SessionItem, SignInStep, VerifyFactor};
@@ -11,7 +11,7 @@ use strongroom_bank::sessions::{FirstStep, SignedIn as Tokens};
 
 use super::{id, json};
 use crate::App;
-use crate::extract::{Json, SignedIn};
+use crate::extract::{Json, Path, SignedIn};
 use crate::problem::Answer;
 
 /// `POST /v1/sessions`

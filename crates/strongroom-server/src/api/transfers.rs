@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use strongroom_api::{Checks, Transfer, Verification};
@@ -12,7 +12,7 @@ use strongroom_ledger::order::{CashOrder, TransferOrder};
 
 use super::{amount, id, json};
 use crate::App;
-use crate::extract::{Signed, SignedIn};
+use crate::extract::{Path, Signed, SignedIn};
 use crate::problem::{Answer, Failure};
 
 /// `POST /v1/transfers`

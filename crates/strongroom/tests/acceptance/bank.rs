@@ -95,6 +95,11 @@ impl TestBank {
         assert!(status.success(), "SIGTERM ends the server with 0, not {status}:\n{}", self.log());
     }
 
+    /// The server's process.
+    pub fn process_id(&self) -> u32 {
+        self.server.as_ref().expect("the bank runs").id()
+    }
+
     /// Waits for a server that kills itself at its fault point.
     pub fn await_kill(&mut self) {
         let status = self.server.take().expect("the bank runs").wait().expect("the server can be waited for");

@@ -11,6 +11,7 @@ mod webdriver;
 
 mod browser;
 mod command_line;
+mod intrusions;
 mod kill;
 mod older_copy;
 mod once;
