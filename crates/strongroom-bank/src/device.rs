@@ -45,7 +45,8 @@ impl Bank {
             let seen = sessions::see(tx.connection, tx.keys, &caller, tx.now_us)?;
             factor::step_up(seen.session.factor_us, tx.now_us)?;
             // Nothing below this line may fail.
-            let leaf = append(tx, id, &caller, DeviceChange::Registered, &public_key, salt);
+            let owner = PersonId(caller.person);
+            let leaf = append(tx, id, owner, owner, DeviceChange::Registered, &public_key, salt);
             let mut row = DeviceRow {
                 id: id.0,
                 person: caller.person,
@@ -95,29 +96,33 @@ impl Bank {
         self.change(move |tx| {
             sessions::see(tx.connection, tx.keys, &caller, tx.now_us)?;
             let row = identity::devices(tx.connection, &[device.0])?.pop();
-            let mut row = row.filter(|r| r.person == caller.person && r.revoked_us.is_none()).ok_or(Error::NotFound)?;
+            let row = row.filter(|r| r.person == caller.person && r.revoked_us.is_none()).ok_or(Error::NotFound)?;
             row.check(tx.keys).map_err(|_| Error::NotFound)?;
             // Nothing below this line may fail.
-            let public_key = row.public_key.clone();
-            row.revoked_leaf = Some(append(tx, device, &caller, DeviceChange::Revoked, &public_key, salt));
-            row.revoked_us = Some(tx.now_us);
-            row.mac = row.expected(tx.keys);
-            identity::revoke_device(tx.connection, &row)?;
-            Ok(())
+            revoke(tx, row, PersonId(caller.person), salt)
         })
         .await
     }
 }
 
+/// Revokes a device: a leaf of the log, and its row.
+pub(crate) fn revoke(tx: &mut Tx<'_>, mut row: DeviceRow, by: PersonId, salt: Id) -> Result<()> {
+    let (device, person, public_key) = (DeviceId(row.id), PersonId(row.person), row.public_key.clone());
+    row.revoked_leaf = Some(append(tx, device, person, by, DeviceChange::Revoked, &public_key, salt));
+    row.revoked_us = Some(tx.now_us);
+    row.mac = row.expected(tx.keys);
+    Ok(identity::revoke_device(tx.connection, &row)?)
+}
+
 fn append(
     tx: &mut Tx<'_>,
     device: DeviceId,
-    caller: &Caller,
+    person: PersonId,
+    by: PersonId,
     change: DeviceChange,
     public_key: &[u8],
     salt: Id,
 ) -> i64 {
-    let person = PersonId(caller.person);
-    let core = DeviceCore { device, person, change, public_key: public_key.to_vec(), time_us: tx.now_us, by: person };
+    let core = DeviceCore { device, person, change, public_key: public_key.to_vec(), time_us: tx.now_us, by };
     tx.append_fact(leaf::Kind::Device, device.0, salt, core.encode())
 }

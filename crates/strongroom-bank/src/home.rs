@@ -7,6 +7,7 @@
 //! <home>/head.0, head.1    the highest signed checkpoint, kept outside the database
 //! <home>/tls/              development CA and server certificate
 //! <home>/lock              held while a server runs
+//! <home>/control           the running server's socket for the console
 //! ```
 //! The root key lies outside the home, so that a copied home opens nothing.
 

@@ -22,6 +22,11 @@ impl<V: Clone> Known<V> {
         self.0.read().unwrap_or_else(PoisonError::into_inner).get(id).cloned()
     }
 
+    /// Forgets everything, since one of the facts has ended.
+    pub fn forget(&self) {
+        self.0.write().unwrap_or_else(PoisonError::into_inner).clear();
+    }
+
     /// Remembers a fact.
     pub fn keep(&self, id: Id, value: V) {
         let mut known = self.0.write().unwrap_or_else(PoisonError::into_inner);

@@ -24,6 +24,7 @@ pub mod clock;
 pub mod demo;
 pub mod device;
 pub mod era;
+pub mod erasure;
 mod error;
 pub mod factor;
 pub mod fault;
@@ -32,6 +33,7 @@ mod hex;
 pub mod home;
 pub mod init;
 mod keeper;
+pub mod key_order;
 pub mod keyring;
 mod known;
 pub mod logs;
@@ -263,6 +265,7 @@ impl Bank {
             stopped,
             _lock: lock,
         });
+        bank.finish_erasures()?;
         keeper::start(&bank).map_err(|e| Error::Internal(format!("cannot start the keeper of keys: {e}")))?;
         Ok(bank)
     }

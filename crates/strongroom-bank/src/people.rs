@@ -203,6 +203,7 @@ fn prepare(keys: &Keyring, id: Id, form: &SignUp, role: &str, now_us: i64) -> Re
         roles: role.to_owned(),
         version: 1,
         created_us: now_us,
+        legal_hold_us: None,
         mac: [0; 32],
         password: keys.seal_credential(column::PASSWORD, &id, hash.as_bytes()),
     };
@@ -253,6 +254,7 @@ pub(crate) fn open(keys: &Keyring, person: &PersonRow, row: &ProfileRow) -> Resu
         status: match person.status {
             1 => "active",
             2 => "locked",
+            crate::erasure::ERASED => "erased",
             _ => "closed",
         },
         roles: person.roles.split(',').map(str::to_owned).collect(),

@@ -15,7 +15,7 @@ use strongroom_store::cells::{self, Cell, Place};
 
 use crate::keyring::series::Series;
 use crate::keyring::{Keyring, Purpose, SINGLE, column};
-use crate::{Bank, Connection, Error, Result, clock};
+use crate::{Bank, Connection, Error, Result, clock, fault};
 
 /// How long after a change something sealed before it may still be on its way to the database.
 const ON_THE_WAY: Duration = Duration::from_secs(5);
@@ -116,7 +116,7 @@ impl Bank {
         let mut count = 0;
         for some in old.chunks(CELLS_AT_ONCE) {
             let some = some.to_vec();
-            count += self.change_blocking(move |tx| {
+            let replaced = self.change_blocking(move |tx| {
                 let mut replaced = 0;
                 for cell in &some {
                     let Some(anew) = seal_anew(tx.connection, tx.keys, owner.as_ref(), cell)? else { continue };
@@ -124,6 +124,9 @@ impl Bank {
                 }
                 Ok(replaced)
             })?;
+            tracing::debug!(target: "strongroom::keys", fields = replaced, "a batch of fields was sealed anew");
+            fault::point("reseal");
+            count += replaced;
         }
         Ok(count)
     }

@@ -49,12 +49,13 @@ impl Authenticated for PersonRow {
         &self.mac
     }
     fn expected(&self, keys: &Keyring) -> [u8; 32] {
-        let parts: [&[u8]; 5] = [
+        let parts: [&[u8]; 6] = [
             &self.id,
             &self.status.to_be_bytes(),
             self.roles.as_bytes(),
             &self.version.to_be_bytes(),
             &self.created_us.to_be_bytes(),
+            &optional(self.legal_hold_us),
         ];
         keys.mac.tag(Self::TABLE, &parts)
     }

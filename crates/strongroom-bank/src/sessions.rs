@@ -91,6 +91,13 @@ pub struct KnownTokens(RwLock<HashMap<[u8; 32], (Caller, i64)>>);
 
 const KNOWN_TOKENS_MAX: usize = 100_000;
 
+impl KnownTokens {
+    /// Checks every token anew: a key has been compromised.
+    pub(crate) fn forget(&self) {
+        self.0.write().unwrap_or_else(PoisonError::into_inner).clear();
+    }
+}
+
 /// Whether a session holds now, for the person it belongs to. Both rows carry our MAC.
 pub fn is_alive(session: &SessionRow, person: &PersonRow, now_us: i64) -> bool {
     let kind = if session.kind == BROWSER { SessionKind::Browser } else { SessionKind::Api };

@@ -49,6 +49,20 @@ const COLUMNS: &[&str] =
 const ACCOUNT: &str =
     "SELECT id, owner, kind, currency, status, floor, created_us, mac, number_index, number, name FROM accounts";
 
+/// Changes an account's status and how it is found.
+pub fn update(connection: &mut dyn Connection, account: &AccountRow) -> Result<()> {
+    connection.execute(
+        "UPDATE accounts SET status = ?, number_index = ?, mac = ? WHERE id = ?",
+        &[
+            Value::Int(account.status),
+            Value::Bytes(&account.number_index),
+            Value::Bytes(&account.mac),
+            Value::Bytes(&account.id),
+        ],
+    )?;
+    Ok(())
+}
+
 /// Opens an account with its first balance row.
 pub fn insert(connection: &mut dyn Connection, account: &AccountRow, balance: &BalanceRow) -> Result<()> {
     let row = [

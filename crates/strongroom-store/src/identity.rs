@@ -10,7 +10,7 @@ use strongroom_sql::{Row, SelectKeys, Value};
 pub struct PersonRow {
     /// Their id.
     pub id: Id,
-    /// 1 active, 2 locked by staff, 3 closed.
+    /// 1 active, 2 locked by staff, 3 closed, 4 erased.
     pub status: i64,
     /// Role names, separated by commas.
     pub roles: String,
@@ -18,6 +18,8 @@ pub struct PersonRow {
     pub version: i64,
     /// When they signed up.
     pub created_us: i64,
+    /// Until when the law keeps their data from being erased.
+    pub legal_hold_us: Option<i64>,
     /// HMAC over the fields above.
     pub mac: [u8; 32],
     /// The password's hash, sealed with the person's id as context.
@@ -70,6 +72,7 @@ pub fn insert_person(
         Value::Text(&person.roles),
         Value::Int(person.version),
         Value::Int(person.created_us),
+        person.legal_hold_us.map_or(Value::Null, Value::Int),
         Value::Bytes(&person.mac),
         Value::Bytes(&person.password),
         Value::Bytes(&profile.username),
@@ -89,6 +92,7 @@ pub fn insert_person(
         "roles",
         "version",
         "created_us",
+        "legal_hold_us",
         "mac",
         "password",
         "username",
@@ -110,7 +114,45 @@ fn optional_id(id: Option<&Id>) -> Value<'_> {
     id.map_or(Value::Null, |id| Value::Bytes(id))
 }
 
-const PERSON: &[&str] = &["id", "status", "roles", "version", "created_us", "mac", "password"];
+const PERSON: &[&str] = &["id", "status", "roles", "version", "created_us", "legal_hold_us", "mac", "password"];
+
+/// Changes what a person may do.
+pub fn update_person(connection: &mut dyn Connection, person: &PersonRow) -> Result<()> {
+    connection.execute(
+        "UPDATE people SET status = ?, roles = ?, version = ?, legal_hold_us = ?, mac = ? WHERE id = ?",
+        &[
+            Value::Int(person.status),
+            Value::Text(&person.roles),
+            Value::Int(person.version),
+            person.legal_hold_us.map_or(Value::Null, Value::Int),
+            Value::Bytes(&person.mac),
+            Value::Bytes(&person.id),
+        ],
+    )?;
+    Ok(())
+}
+
+/// Takes away what a person told, how they are found and how they signed in. The username's index
+/// must be something: a random one finds nobody.
+pub fn blank_person(connection: &mut dyn Connection, person: &Id, nobody: &Id) -> Result<()> {
+    let blank = "UPDATE people SET username_index = ?, email_index = NULL, phone_index = NULL, password = ?, username = ?, \
+                 full_name = NULL, email = NULL, phone = NULL, national_id = NULL, date_of_birth = NULL, address = NULL WHERE id = ?";
+    connection.execute(blank, &[Value::Bytes(nobody), Value::Bytes(&[]), Value::Bytes(&[]), Value::Bytes(person)])?;
+    for sql in [
+        "DELETE FROM factors WHERE person = ?",
+        "DELETE FROM challenges WHERE person = ?",
+        "DELETE FROM sessions WHERE person = ?",
+    ] {
+        connection.execute(sql, &[Value::Bytes(person)])?;
+    }
+    Ok(())
+}
+
+/// Everyone in a status.
+pub fn with_status(connection: &mut dyn Connection, status: i64) -> Result<Vec<Id>> {
+    let rows = connection.query("SELECT id FROM people WHERE status = ?", &[Value::Int(status)])?;
+    rows.iter().map(|row| row.array::<16>(0)).collect()
+}
 
 /// People by id; missing ones are left out.
 pub fn people(connection: &mut dyn Connection, ids: &[Id]) -> Result<Vec<PersonRow>> {
@@ -152,8 +194,9 @@ fn person_row(row: &Row) -> Result<PersonRow> {
         roles: row.text(2)?.to_owned(),
         version: row.int(3)?,
         created_us: row.int(4)?,
-        mac: row.array::<32>(5)?,
-        password: row.bytes(6)?.to_vec(),
+        legal_hold_us: row.opt_int(5)?,
+        mac: row.array::<32>(6)?,
+        password: row.bytes(7)?.to_vec(),
     })
 }
 

@@ -21,6 +21,14 @@ pub enum Exit {
     TryAgain = 75,
 }
 
+impl Exit {
+    /// The code with this number.
+    pub fn from_number(number: u8) -> Self {
+        let all = [Exit::Usage, Exit::NotAllowed, Exit::NotFound, Exit::NotVerified, Exit::TryAgain];
+        all.into_iter().find(|exit| *exit as u8 == number).unwrap_or(Exit::Failed)
+    }
+}
+
 /// Why a verb did not do what it was asked, and what to do.
 #[derive(Debug)]
 pub struct Failure {

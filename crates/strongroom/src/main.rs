@@ -4,10 +4,12 @@ mod account;
 mod ask;
 mod benchmark;
 mod cash;
+mod control;
 mod device;
 mod factor;
 mod failure;
 mod init;
+mod keys;
 mod ledger;
 mod login;
 mod remote;
@@ -68,6 +70,9 @@ enum Command {
     /// Check and read the ledger
     #[command(subcommand)]
     Ledger(ledger::Verb),
+    /// The bank's keys: their state, their next versions, their end
+    #[command(subcommand)]
+    Keys(keys::Verb),
     /// The server's certificate
     #[command(subcommand)]
     Tls(tls::Verb),
@@ -144,6 +149,7 @@ fn run(program: Program) -> Outcome {
         Command::Status => status::run(&global),
         Command::Doctor => status::doctor(&global),
         Command::Ledger(verb) => ledger::run(&global, verb),
+        Command::Keys(verb) => keys::run(&global, verb),
         Command::Tls(verb) => tls::run(&global, verb),
         Command::Signup(args) => block_on(signup::run(&global, args)),
         Command::Login(args) => block_on(login::run(&global, args)),

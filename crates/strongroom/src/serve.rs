@@ -16,7 +16,7 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use crate::Global;
 use crate::failure::{Exit, Failure, Outcome};
-use crate::init;
+use crate::{control, init};
 
 /// How to serve.
 #[derive(clap::Args, Debug)]
@@ -105,6 +105,9 @@ async fn run_bank(global: &Global, home: &Home, args: Args) -> Outcome {
     })?;
     let address = listener.local_addr().map_err(failed)?;
     let log_key = bank.log_key().to_string();
+    if let Err(e) = control::listen(home, &bank) {
+        tracing::warn!(error = %e, "the console's socket cannot be opened: orders about keys need the server stopped");
+    }
     announce(global, &address.to_string(), &ca_file, &log_key, &people);
     let app = Arc::new(App { bank: bank.clone(), ca });
     serve(listener, Arc::new(tls), router(app), Limits::default(), stop_asked()).await;

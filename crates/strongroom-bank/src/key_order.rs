@@ -1,0 +1,176 @@
+//! Orders about keys, from the bank's own console: given to a running server or, without one, to a
+//! bank opened for the purpose. Both carry them out here.
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use strongroom_crypto::root::Provider;
+use strongroom_ledger::id::PersonId;
+use strongroom_store::Id;
+
+use crate::keyring::{Purpose, SINGLE};
+use crate::{Bank, Error, Result, clock};
+
+/// What is to be done.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(tag = "order", rename_all = "snake_case", deny_unknown_fields)]
+pub enum KeyOrder {
+    /// Follow keys by their next versions: one purpose's, one person's, or all that seal or sign tokens.
+    Rotate {
+        /// The purpose.
+        purpose: Option<String>,
+        /// One person only.
+        person: Option<String>,
+    },
+    /// Mark a version as known to someone else.
+    Compromise {
+        /// Which key.
+        #[serde(flatten)]
+        key: KeyName,
+    },
+    /// End a version that protects nothing any more.
+    Destroy {
+        /// Which key.
+        #[serde(flatten)]
+        key: KeyName,
+    },
+    /// Wrap all keys anew under new key-encryption keys.
+    Rewrap {},
+    /// Erase a person.
+    Erase {
+        /// `usr_…`
+        person: String,
+    },
+    /// Keep a person from being erased until a time, or no longer.
+    Hold {
+        /// `usr_…`
+        person: String,
+        /// Microseconds since 1970.
+        until_us: Option<i64>,
+    },
+}
+
+/// One version of a key.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct KeyName {
+    /// The purpose.
+    pub purpose: String,
+    /// Whose, for a person's key.
+    pub person: Option<String>,
+    /// Which version.
+    pub version: i64,
+}
+
+/// Purposes whose keys can be followed by a next version.
+const ROTATABLE: [Purpose; 4] = [Purpose::Credential, Purpose::Bank, Purpose::Token, Purpose::Person];
+/// People's keys followed at a time.
+const PAGE: i64 = 1_000;
+
+impl Bank {
+    /// Carries an order out. What has to be sealed anew after it follows by itself while the bank is open.
+    pub fn carry_out(&self, order: KeyOrder) -> Result<Value> {
+        if let Some(why) = self.read_only() {
+            return Err(Error::ReadOnly(why));
+        }
+        match order {
+            KeyOrder::Rotate { purpose, person } => self.rotate(purpose.as_deref(), person.as_deref()),
+            KeyOrder::Compromise { key } => {
+                let (purpose, series) = named(&key)?;
+                self.keys.compromise(purpose, &series, key.version, clock::now_us())?;
+                self.known_tokens.forget();
+                Ok(json!({"compromised": key.version}))
+            }
+            KeyOrder::Destroy { key } => {
+                let (purpose, series) = named(&key)?;
+                self.keys.destroy(purpose, &series, key.version, clock::now_us())?;
+                Ok(json!({"destroyed": key.version}))
+            }
+            KeyOrder::Rewrap {} => {
+                let provider = Provider::parse(&self.config.key.root);
+                let root = provider.and_then(|p| p.load()).map_err(|e| Error::Internal(e.to_string()))?;
+                Ok(json!({"rewrapped": self.keys.rewrap(&root, clock::now_us())?}))
+            }
+            KeyOrder::Erase { person } => {
+                let erased = self.erase(parsed(&person)?)?;
+                Ok(
+                    json!({"erased": person, "accounts": erased.accounts, "funded": erased.funded, "devices": erased.devices}),
+                )
+            }
+            KeyOrder::Hold { person, until_us } => {
+                self.hold(parsed(&person)?, until_us)?;
+                let until = until_us.map(strongroom_ledger::time::to_text);
+                Ok(json!({"person": person, "held_until": until}))
+            }
+        }
+    }
+
+    fn rotate(&self, purpose: Option<&str>, person: Option<&str>) -> Result<Value> {
+        let now_us = clock::now_us();
+        if let Some(person) = person {
+            let version = self.keys.rotate(Purpose::Person, &parsed(person)?.0, now_us)?;
+            return Ok(json!({"rotated": 1, "version": version}));
+        }
+        let purposes = match purpose {
+            Some(name) => vec![rotatable(name)?],
+            None => ROTATABLE.to_vec(),
+        };
+        let mut rotated = 0;
+        for purpose in purposes {
+            if purpose != Purpose::Person {
+                self.keys.rotate(purpose, &SINGLE, now_us)?;
+                rotated += 1;
+                continue;
+            }
+            // Those made until now; whoever signs up meanwhile has a new key anyway.
+            loop {
+                let due = self.keys.due(purpose, 1, u64::MAX >> 1, now_us, PAGE)?;
+                if due.is_empty() {
+                    break;
+                }
+                for series in due {
+                    self.keys.rotate(purpose, &series, now_us)?;
+                    rotated += 1;
+                }
+            }
+        }
+        Ok(json!({"rotated": rotated}))
+    }
+
+    /// Seals anew until nothing waits. Tells after each round how much was done and how many series wait.
+    pub fn reseal_all(&self, mut tell: impl FnMut(u64, u64)) -> Result<()> {
+        loop {
+            let round = self.reseal_round()?;
+            let waiting = round.series - round.settled;
+            tell(round.fields, waiting);
+            if waiting == 0 {
+                return Ok(());
+            }
+            if round.fields == 0 {
+                std::thread::sleep(std::time::Duration::from_millis(500));
+            }
+        }
+    }
+}
+
+fn parsed(person: &str) -> Result<PersonId> {
+    person.parse().map_err(|_| Error::Malformed(format!("`{person}` is not a person's id; it looks like usr_0123…")))
+}
+
+fn rotatable(name: &str) -> Result<Purpose> {
+    let purpose = Purpose::from_name(name).filter(|purpose| ROTATABLE.contains(purpose));
+    purpose.ok_or_else(|| {
+        let names: Vec<&str> = ROTATABLE.iter().map(|purpose| purpose.name()).collect();
+        Error::Malformed(format!("`{name}` cannot be rotated; give one of {}", names.join(", ")))
+    })
+}
+
+fn named(key: &KeyName) -> Result<(Purpose, Id)> {
+    let purpose = Purpose::from_name(&key.purpose).ok_or_else(|| {
+        Error::Malformed(format!("there is no key purpose `{}`; `keys status` lists them", key.purpose))
+    })?;
+    match (purpose, &key.person) {
+        (Purpose::Person, Some(person)) => Ok((purpose, parsed(person)?.0)),
+        (Purpose::Person, None) => Err(Error::Malformed("a person's key needs --person usr_…".into())),
+        (_, None) => Ok((purpose, SINGLE)),
+        (_, Some(_)) => Err(Error::Malformed("only the purpose person has a key for each person".into())),
+    }
+}

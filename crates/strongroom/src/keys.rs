@@ -1,0 +1,200 @@
+//! `strongroom keys`: what the keyring holds, and what happens to its keys. Beside a running server
+//! the orders go through it; without one the bank is opened for them.
+
+use serde_json::{Value, json};
+use strongroom_bank::key_order::{KeyName, KeyOrder};
+use strongroom_bank::{Bank, Opened};
+use strongroom_crypto::lifecycle::State;
+use strongroom_ledger::time;
+
+use crate::failure::{Exit, Failure, Outcome};
+use crate::{Global, ask, control};
+
+/// What to do with the keys.
+#[derive(clap::Subcommand, Debug)]
+pub enum Verb {
+    /// What the keyring holds, by purpose and state
+    Status,
+    /// Follow keys by their next versions; what the old ones sealed is sealed anew
+    Rotate {
+        /// credential, bank, token or person [default: all of them]
+        purpose: Option<String>,
+        /// Only this person's key
+        #[arg(long, value_name = "USR", conflicts_with = "purpose")]
+        person: Option<String>,
+        /// Do not wait until everything is sealed anew
+        #[arg(long)]
+        no_wait: bool,
+    },
+    /// Mark a version as known to someone else; what it sealed is sealed anew
+    Compromised {
+        #[command(flatten)]
+        key: Name,
+    },
+    /// End a version that protects nothing any more
+    Destroy {
+        #[command(flatten)]
+        key: Name,
+        /// Do it without asking
+        #[arg(long)]
+        yes: bool,
+    },
+    /// Wrap all keys anew; no sealed field changes
+    Rewrap,
+    /// Erase a person: destroy their keys, so that nothing sealed about them can be read again
+    Erase {
+        /// usr_…
+        person: String,
+        /// Do it without asking
+        #[arg(long)]
+        yes: bool,
+    },
+    /// Keep a person from being erased
+    Hold {
+        /// usr_…
+        person: String,
+        /// Until the end of this day, as YYYY-MM-DD [default: lift the hold]
+        #[arg(long, value_name = "DATE")]
+        until: Option<String>,
+    },
+}
+
+/// A version of a key.
+#[derive(clap::Args, Debug)]
+pub struct Name {
+    /// The purpose, as `keys status` lists it
+    purpose: String,
+    /// The version
+    version: i64,
+    /// Whose, for a person's key
+    #[arg(long, value_name = "USR")]
+    person: Option<String>,
+}
+
+/// Runs a verb.
+pub fn run(global: &Global, verb: Verb) -> Outcome {
+    match verb {
+        Verb::Status => status(global),
+        Verb::Rotate { purpose, person, no_wait } => {
+            order(global, &KeyOrder::Rotate { purpose, person }, !no_wait)
+        }
+        Verb::Compromised { key } => order(global, &KeyOrder::Compromise { key: key.into() }, true),
+        Verb::Destroy { key, yes } => {
+            consent(global, yes, "Destroy this version? It cannot be brought back.")?;
+            order(global, &KeyOrder::Destroy { key: key.into() }, false)
+        }
+        Verb::Rewrap => order(global, &KeyOrder::Rewrap {}, false),
+        Verb::Erase { person, yes } => {
+            consent(global, yes, &format!("Erase {person}? Nothing sealed about them can ever be read again."))?;
+            order(global, &KeyOrder::Erase { person }, false)
+        }
+        Verb::Hold { person, until } => {
+            let until_us = until.as_deref().map(end_of_day_us).transpose()?;
+            order(global, &KeyOrder::Hold { person, until_us }, false)
+        }
+    }
+}
+
+fn status(global: &Global) -> Outcome {
+    let tally = Opened::at(&global.home())?.keys.tally()?;
+    let state = |number| State::from_number(number).map_or("unknown", State::name);
+    let rows: Vec<Value> = tally
+        .iter()
+        .map(|row| {
+            json!({
+                "purpose": row.purpose,
+                "state": state(row.state),
+                "keys": row.keys,
+                "pending": row.pending,
+                "oldest": time::to_text(row.oldest_us),
+                "uses": row.uses,
+            })
+        })
+        .collect();
+    let pending: i64 = tally.iter().map(|row| row.pending).sum();
+    global.print(&json!({"pending": pending, "keys": rows}), || {
+        let mut words = format!("{:12} {:12} {:>9} {:>9} {:>12}  oldest\n", "purpose", "state", "keys", "pending", "uses");
+        for row in &tally {
+            let (state, oldest) = (state(row.state), time::to_text(row.oldest_us));
+            words.push_str(&format!(
+                "{:12} {state:12} {:>9} {:>9} {:>12}  {oldest}\n",
+                row.purpose, row.keys, row.pending, row.uses
+            ));
+        }
+        words.push_str(&match pending {
+            0 => "Nothing waits to be sealed anew.".to_owned(),
+            n => format!("What {n} old versions sealed waits to be sealed anew; a running server does it by itself."),
+        });
+        words
+    });
+    Ok(())
+}
+
+/// Carries an order out, by the running server or here, and waits for what follows from it.
+fn order(global: &Global, order: &KeyOrder, waits: bool) -> Outcome {
+    let home = global.home();
+    let done = match control::ask(&home, order)? {
+        Some(done) => {
+            if waits {
+                await_server(global)?;
+            }
+            done
+        }
+        None => {
+            let bank = Bank::open(&home)?;
+            let done = bank.carry_out(order.clone())?;
+            if waits {
+                bank.reseal_all(|fields, waiting| eprintln!("{fields} fields were sealed anew; {waiting} keys wait"))?;
+            }
+            bank.close();
+            done
+        }
+    };
+    global.print(&done, || plain(&done));
+    Ok(())
+}
+
+/// Waits until the server has sealed everything anew.
+fn await_server(global: &Global) -> Outcome {
+    let mut before = None;
+    loop {
+        let tally = Opened::at(&global.home())?.keys.tally()?;
+        let pending: i64 = tally.iter().map(|row| row.pending).sum();
+        if pending == 0 {
+            return Ok(());
+        }
+        if before != Some(pending) {
+            eprintln!("{pending} old versions wait until what they sealed is sealed anew");
+            before = Some(pending);
+        }
+        std::thread::sleep(std::time::Duration::from_millis(500));
+    }
+}
+
+fn consent(global: &Global, yes: bool, question: &str) -> Outcome {
+    if yes || (!global.no_input && ask::confirm(question)?) {
+        return Ok(());
+    }
+    Err(Failure::new(Exit::Usage, "nothing was done; give --yes to go on without being asked"))
+}
+
+/// The last microsecond of a day, UTC.
+fn end_of_day_us(date: &str) -> Outcome<i64> {
+    let wrong = || Failure::new(Exit::Usage, format!("`{date}` is not a date; write it as 2031-12-31"));
+    let date: jiff::civil::Date = date.parse().map_err(|_| wrong())?;
+    let end = date.at(23, 59, 59, 999_999_000).to_zoned(jiff::tz::TimeZone::UTC).map_err(|_| wrong())?;
+    Ok(end.timestamp().as_microsecond())
+}
+
+/// An answer's members as lines.
+fn plain(value: &Value) -> String {
+    let members = value.as_object().into_iter().flatten();
+    let shown = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+    members.map(|(name, value)| format!("{name:12} {}", shown(value))).collect::<Vec<_>>().join("\n")
+}
+
+impl From<Name> for KeyName {
+    fn from(name: Name) -> Self {
+        KeyName { purpose: name.purpose, person: name.person, version: name.version }
+    }
+}
