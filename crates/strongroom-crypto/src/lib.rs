@@ -11,6 +11,7 @@ pub mod jws;
 mod known_answers;
 pub mod lifecycle;
 pub mod mac;
+pub mod measure;
 pub mod password;
 pub mod random;
 pub mod root;

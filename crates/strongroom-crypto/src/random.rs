@@ -39,12 +39,12 @@ pub fn fill(buffer: &mut [u8]) {
         return from_system(buffer);
     }
     BLOCKS.with_borrow_mut(|slot| {
-        let block = slot.get_or_insert_with(new_block);
+        let block = slot.get_or_insert_with(Block::new);
         block.draws += 1;
         let is_stale = block.draws % DRAWS_BETWEEN_LOOKS == 0
             && (block.process != std::process::id() || block.drawn.elapsed() > AGE_MAX);
         if is_stale || block.used + buffer.len() > BLOCK {
-            *block = new_block();
+            block.refill();
         }
         let from = block.used;
         block.used += buffer.len();
@@ -62,11 +62,20 @@ pub fn bytes<const N: usize>() -> [u8; N] {
 }
 
 #[allow(clippy::disallowed_methods)] // the age of randomness is nobody else's time
-fn new_block() -> Box<Block> {
-    let mut block =
-        Box::new(Block { bytes: [0; BLOCK], used: 0, process: std::process::id(), drawn: Instant::now(), draws: 0 });
-    from_system(&mut block.bytes);
-    block
+impl Block {
+    fn new() -> Box<Self> {
+        let now = Instant::now();
+        let mut block = Box::new(Block { bytes: [0; BLOCK], used: 0, process: 0, drawn: now, draws: 0 });
+        block.refill();
+        block
+    }
+
+    /// Where it stands: sealing allocates nothing for it.
+    fn refill(&mut self) {
+        from_system(&mut self.bytes);
+        (self.used, self.draws) = (0, 0);
+        (self.process, self.drawn) = (std::process::id(), Instant::now());
+    }
 }
 
 /// A system without randomness cannot keep anything safe, so nothing may go on.

@@ -1,6 +1,7 @@
 //! `strongroom benchmark`: what this bank does on this machine, measured from outside.
 
 mod bank;
+mod fields;
 mod histogram;
 mod http;
 mod lane;
@@ -17,12 +18,15 @@ use crate::remote::block_on;
 pub enum Verb {
     /// Signed transfers over HTTPS, each on stable storage before its answer
     Http(http::Args),
+    /// Sealing, opening and indexing fields on one core, against bare AES-256-GCM
+    Fields(fields::Args),
 }
 
 /// Runs a measurement.
 pub fn run(global: &Global, verb: Verb) -> Outcome {
     match verb {
         Verb::Http(args) => block_on(http::run(global, args)),
+        Verb::Fields(args) => fields::run(global, &args),
     }
 }
 
