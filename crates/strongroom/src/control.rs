@@ -78,7 +78,10 @@ async fn answer(mut stream: tokio::net::UnixStream, bank: Arc<Bank>) -> std::io:
 pub fn ask(home: &Home, order: &KeyOrder) -> Outcome<Option<Value>> {
     let Ok(mut stream) = UnixStream::connect(path(home)) else { return Ok(None) };
     let lost = |e: &dyn std::fmt::Display| {
-        Failure::new(Exit::TryAgain, format!("the running server went away: {e}; look at its log, and give the order again"))
+        Failure::new(
+            Exit::TryAgain,
+            format!("the running server went away: {e}; look at its log, and give the order again"),
+        )
     };
     let mut text = serde_json::to_string(order).map_err(|e| Failure::new(Exit::Failed, e.to_string()))?;
     text.push('\n');

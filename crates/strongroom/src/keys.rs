@@ -65,6 +65,7 @@ pub struct Name {
     /// The purpose, as `keys status` lists it
     purpose: String,
     /// The version
+    #[arg(id = "key_version", value_name = "VERSION")]
     version: i64,
     /// Whose, for a person's key
     #[arg(long, value_name = "USR")]
@@ -75,9 +76,7 @@ pub struct Name {
 pub fn run(global: &Global, verb: Verb) -> Outcome {
     match verb {
         Verb::Status => status(global),
-        Verb::Rotate { purpose, person, no_wait } => {
-            order(global, &KeyOrder::Rotate { purpose, person }, !no_wait)
-        }
+        Verb::Rotate { purpose, person, no_wait } => order(global, &KeyOrder::Rotate { purpose, person }, !no_wait),
         Verb::Compromised { key } => order(global, &KeyOrder::Compromise { key: key.into() }, true),
         Verb::Destroy { key, yes } => {
             consent(global, yes, "Destroy this version? It cannot be brought back.")?;
@@ -113,7 +112,8 @@ fn status(global: &Global) -> Outcome {
         .collect();
     let pending: i64 = tally.iter().map(|row| row.pending).sum();
     global.print(&json!({"pending": pending, "keys": rows}), || {
-        let mut words = format!("{:12} {:12} {:>9} {:>9} {:>12}  oldest\n", "purpose", "state", "keys", "pending", "uses");
+        let mut words =
+            format!("{:12} {:12} {:>9} {:>9} {:>12}  oldest\n", "purpose", "state", "keys", "pending", "uses");
         for row in &tally {
             let (state, oldest) = (state(row.state), time::to_text(row.oldest_us));
             words.push_str(&format!(

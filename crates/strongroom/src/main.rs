@@ -184,3 +184,13 @@ fn log_to_stderr() {
         .with_target(true)
         .init();
 }
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_verbs_do_not_contradict_each_other() {
+        super::Program::command().debug_assert();
+    }
+}

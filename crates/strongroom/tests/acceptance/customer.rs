@@ -70,9 +70,22 @@ impl Customer {
         Customer { client, id, password: password.into(), session, device, key, origin }
     }
 
+    /// Goes on at the bank's new address with a new access token.
+    pub fn signed_in_again(&mut self, bank: &TestBank) {
+        let refreshed = crate::bank::block_on(bank.client().refresh(&self.session.refresh_token));
+        self.session = refreshed.expect("the session is still there");
+        self.moved_to(bank);
+    }
+
     /// Opens an account in USD.
     pub async fn open_account(&self) -> Account {
         self.client.open_account("USD", "Everyday").await.expect("an account opens")
+    }
+
+    /// Its device, to take along.
+    pub fn signer(&self) -> Signer {
+        let key = SigningKey::from_bytes(self.key.to_bytes()).expect("it is a key");
+        Signer::new(key, self.device.as_str(), self.origin.as_str())
     }
 
     /// The signature of a body as this person's client makes it.
@@ -110,9 +123,7 @@ impl Customer {
         let amount = strongroom_api::Amount { amount: amount.into(), currency: "USD".into() };
         let order_id = format!("deposit-{}", unique());
         let order = CashOrder { order_id, account: account.into(), amount, reference: None };
-        let key = SigningKey::from_bytes(self.key.to_bytes()).expect("it is a key");
-        let signer = Signer::new(key, self.device.as_str(), self.origin.as_str());
-        self.client.deposit(&signer, &order, now_s()).await
+        self.client.deposit(&self.signer(), &order, now_s()).await
     }
 
     /// The balance of an account, as text.

@@ -12,6 +12,7 @@ mod webdriver;
 mod browser;
 mod command_line;
 mod intrusions;
+mod key_lives;
 mod kill;
 mod older_copy;
 mod once;

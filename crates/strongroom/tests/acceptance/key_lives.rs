@@ -1,0 +1,239 @@
+//! Keys are followed by their next versions while the bank works, killed or not; what they sealed is
+//! sealed anew, and nothing is left behind. A person who is erased is unreadable at once.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use serde_json::{Value, json};
+use strongroom_client::Purpose;
+use strongroom_crypto::sealed;
+use strongroom_sql::{Role, Url};
+
+use crate::bank::{Engine, TestBank, block_on};
+use crate::customer::{Customer, now_s, post, problem, transfer};
+
+crate::on_both_databases!(
+    keys_are_followed_under_traffic_and_kills,
+    an_erased_person_is_unreadable_and_the_ledger_holds,
+);
+
+const POSTINGS: usize = 1_500;
+
+/// How often the bank is killed while it seals anew; `STRONGROOM_TEST_KILLS` asks for more.
+fn kills() -> usize {
+    std::env::var("STRONGROOM_TEST_KILLS").ok().and_then(|kills| kills.parse().ok()).unwrap_or(12)
+}
+
+/// Two customers and their accounts, one with many postings that have descriptions.
+async fn found(bank: &TestBank) -> ([Customer; 2], [String; 2]) {
+    let people = [Customer::sign_up(bank, "ana").await, Customer::sign_up(bank, "ben").await];
+    let teller = Customer::sign_in(bank, "teller").await;
+    let accounts = [people[0].open_account().await.id, people[1].open_account().await.id];
+    teller.deposit(&accounts[0], "100000.00").await;
+    (people, accounts)
+}
+
+fn described(order_id: &str, accounts: &[String; 2]) -> String {
+    let mut body: Value = serde_json::from_str(&transfer(order_id, &accounts[0], &accounts[1], "0.01")).expect("JSON");
+    body["description"] = json!(format!("For {order_id}"));
+    body.to_string()
+}
+
+/// Places orders on a few connections until the bank is gone or the number is reached. Answers how many.
+async fn pay(people: &[Customer; 2], accounts: &[String; 2], name: &str, count: usize) -> u64 {
+    let posted = Arc::new(AtomicU64::new(0));
+    let lanes: Vec<_> = (0..8)
+        .map(|lane| {
+            let (client, signer, posted) = (people[0].client.apart(), people[0].signer(), posted.clone());
+            let (name, accounts) = (name.to_owned(), accounts.clone());
+            tokio::spawn(async move {
+                for n in (lane..count).step_by(8) {
+                    let body = described(&format!("{name}-{n}"), &accounts);
+                    let signature = signer.sign(Purpose::Order, body.as_bytes(), now_s());
+                    match post(&client, &body, &signature).await {
+                        Ok(answer) => assert_eq!(answer.status, 201, "{answer:?}"),
+                        Err(_) => return,
+                    }
+                    posted.fetch_add(1, Ordering::Relaxed);
+                }
+            })
+        })
+        .collect();
+    for lane in lanes {
+        lane.await.expect("every order is posted or the bank is gone");
+    }
+    posted.load(Ordering::Relaxed)
+}
+
+fn resealed(bank: &TestBank) -> usize {
+    bank.log().lines().filter(|line| line.contains("a batch of fields was sealed anew")).count()
+}
+
+fn status(bank: &TestBank) -> Value {
+    let output = bank.run(&["keys", "status", "--json"]);
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    serde_json::from_slice(&output.stdout).expect("it prints JSON")
+}
+
+fn keys(bank: &TestBank, args: &[&str]) -> Value {
+    let output = bank.run(&[&["keys"], args, &["--json", "--no-input"]].concat());
+    assert!(output.status.success(), "{args:?}: {}", String::from_utf8_lossy(&output.stderr));
+    serde_json::from_slice(&output.stdout).expect("it prints JSON")
+}
+
+fn keys_are_followed_under_traffic_and_kills(engine: Engine) {
+    let mut bank = TestBank::open(engine);
+    let (mut people, accounts) = block_on(found(&bank));
+    assert_eq!(block_on(pay(&people, &accounts, "first", POSTINGS)), POSTINGS as u64);
+    bank.stop();
+
+    for kill in 0..kills() {
+        // Each start goes on where the kill before broke off, and follows all keys once more.
+        let before = resealed(&bank);
+        bank.start(&[("STRONGROOM_FAULT", &format!("reseal:{}", 1 + kill * 5 % 13))]);
+        people.iter_mut().for_each(|person| person.signed_in_again(&bank));
+        let posted = block_on(async {
+            let mut rotation = bank.command(&["keys", "rotate", "--no-wait", "--json"]);
+            let rotation = tokio::task::spawn_blocking(move || rotation.output());
+            let posted = pay(&people, &accounts, &format!("kill{kill}"), usize::MAX).await;
+            let _ = rotation.await;
+            posted
+        });
+        bank.await_kill();
+        assert!(posted > 0, "orders were carried out meanwhile");
+        assert!(resealed(&bank) > before, "kill {kill}: fields were sealed anew before it");
+    }
+    let before = resealed(&bank);
+    bank.start(&[]);
+    people.iter_mut().for_each(|person| person.signed_in_again(&bank));
+    keys(&bank, &["rotate"]);
+    assert!(resealed(&bank) > before, "and after the last one");
+    assert_eq!(status(&bank)["pending"], 0, "nothing waits");
+    assert!(!bank.log().contains("could not be sealed anew"), "every field was readable");
+    none_is_left_behind(&bank);
+    block_on(every_description_is_readable(&people, &accounts));
+
+    // The old versions protect nothing: they can end, and the bank goes on without them.
+    let versions = status(&bank)["keys"].as_array().expect("a list").iter().fold(0, |sum, row| {
+        sum + if row["purpose"] == "credential" { row["keys"].as_i64().expect("a count") } else { 0 }
+    });
+    for version in 1..versions {
+        keys(&bank, &["destroy", "credential", &version.to_string(), "--yes"]);
+    }
+    let active = bank.run(&["keys", "destroy", "credential", &versions.to_string(), "--yes"]);
+    assert_eq!(active.status.code(), Some(1), "the active version is not destroyed");
+    keys(&bank, &["rewrap"]);
+    bank.stop();
+    bank.start(&[]);
+    people.iter_mut().for_each(|person| person.signed_in_again(&bank));
+    block_on(async {
+        people[0].client.me().await.expect("personal data opens after all that");
+        let client = bank.client();
+        client.sign_in("ana", &people[0].password).await.expect("so do password hashes");
+    });
+}
+
+/// By SQL: every sealed field names the newest version of its key.
+fn none_is_left_behind(bank: &TestBank) {
+    let url = Url::Sqlite(bank.home().join("keys.db"));
+    let mut keyring = strongroom_sql::open(&url, None, Role::Reader).expect("the keyring opens");
+    let sql = "SELECT series, purpose, MAX(version) FROM wrapped_keys GROUP BY series, purpose";
+    let mut newest: HashMap<(String, Vec<u8>), u32> = HashMap::new();
+    for row in keyring.query(sql, &[]).expect("versions can be read") {
+        let key = (row.text(1).expect("text").to_owned(), row.bytes(0).expect("an id").to_vec());
+        newest.insert(key, row.int(2).expect("a number") as u32);
+    }
+    let owned = "SELECT id, username FROM people UNION ALL SELECT id, email FROM people \
+                 UNION ALL SELECT person, name FROM devices UNION ALL SELECT owner, number FROM accounts WHERE owner IS NOT NULL \
+                 UNION ALL SELECT a.owner, t.payer FROM transfers t JOIN accounts a ON a.id = t.from_account WHERE a.owner IS NOT NULL \
+                 UNION ALL SELECT a.owner, t.payee FROM transfers t JOIN accounts a ON a.id = t.to_account WHERE a.owner IS NOT NULL";
+    let mut sql = bank.sql();
+    let mut fields = 0;
+    for row in sql.query(owned, &[]).expect("fields can be read") {
+        let Some(field) = row.opt_bytes(1).expect("bytes") else { continue };
+        let owner = row.bytes(0).expect("an id").to_vec();
+        let version = sealed::header(field).expect("a sealed field").version;
+        assert_eq!(version, newest[&("person".to_owned(), owner)], "a field was left behind");
+        fields += 1;
+    }
+    assert!(fields > 2 * POSTINGS, "{fields} fields were looked at");
+    for row in sql.query("SELECT password FROM people UNION ALL SELECT secret FROM factors", &[]).expect("credentials")
+    {
+        let version = sealed::header(row.bytes(0).expect("bytes")).expect("a sealed field").version;
+        assert_eq!(version, newest[&("credential".to_owned(), vec![0; 16])], "a credential was left behind");
+    }
+}
+
+async fn every_description_is_readable(people: &[Customer; 2], accounts: &[String; 2]) {
+    for (person, account) in people.iter().zip(accounts) {
+        let (mut cursor, mut count): (Option<String>, usize) = (None, 0);
+        loop {
+            let page = person.client.entries(account, cursor.as_deref(), 200).await.expect("one's own entries");
+            for entry in page.items {
+                let description = entry.description.unwrap_or_default();
+                assert!(entry.order_id.is_none_or(|id| description == format!("For {id}")), "{description}");
+                count += usize::from(description.starts_with("For "));
+            }
+            cursor = page.next_cursor;
+            if cursor.is_none() {
+                break;
+            }
+        }
+        assert!(count >= POSTINGS, "{count} descriptions were read");
+    }
+}
+
+fn an_erased_person_is_unreadable_and_the_ledger_holds(engine: Engine) {
+    let bank = TestBank::open(engine);
+    block_on(async {
+        let ([ana, ben], accounts) = found(&bank).await;
+        let number = ana.client.account(&accounts[0]).await.expect("one's own account").number;
+        let body = described("o-1", &accounts);
+        let posted: Value = ana.order(&body).await.json().expect("JSON");
+        let id = posted["id"].as_str().expect("an id").to_owned();
+        let receipt = ana.client.receipt(&id).await.expect("the payer's receipt");
+
+        keys(&bank, &["hold", &ana.id, "--until", "2099-12-31"]);
+        let held = bank.run(&["keys", "erase", &ana.id, "--yes"]);
+        assert_eq!(held.status.code(), Some(1));
+        assert!(String::from_utf8_lossy(&held.stderr).contains("legal hold"), "{held:?}");
+        assert_eq!(ana.client.me().await.expect("nothing changed").username, "ana");
+        keys(&bank, &["hold", &ana.id]);
+        assert_eq!(bank.run(&["keys", "erase", &ana.id]).status.code(), Some(2), "it does not happen by accident");
+        assert_eq!(
+            bank.run(&["keys", "erase", "usr_01900000000070008000000000000001", "--yes"]).status.code(),
+            Some(4)
+        );
+        let erased = keys(&bank, &["erase", &ana.id, "--yes"]);
+        assert_eq!((&erased["accounts"], &erased["funded"], &erased["devices"]), (&json!(1), &json!(1), &json!(1)));
+        assert_eq!(keys(&bank, &["erase", &ana.id, "--yes"])["accounts"], 0, "again, it changes nothing");
+
+        // She is gone at once, for herself too.
+        assert_eq!(ana.client.me().await.expect_err("she is nobody").status(), Some(401));
+        assert_eq!(bank.client().sign_in("ana", &ana.password).await.expect_err("nobody").status(), Some(401));
+        let again = Customer::sign_up(&bank, "ana").await;
+        assert_ne!(again.id, ana.id, "the name is free for someone else");
+        for to in [&number, &accounts[0]] {
+            let order = transfer(&format!("to-{}", to.len()), &accounts[1], to, "0.01");
+            let refused = ben.order(&order).await;
+            assert!(matches!(problem(&refused).as_str(), "not_found" | "account_closed"), "{refused:?}");
+        }
+
+        // What others have of her stays true.
+        let entries = ben.client.entries(&accounts[1], None, 10).await.expect("his own entries").items;
+        assert_eq!(entries[0].description.as_deref(), Some("For o-1"));
+        assert!(ben.client.verification(&id).await.expect("it is checked").is_valid);
+        let file = bank.folder.path().join("receipt.txt");
+        std::fs::write(&file, receipt).expect("it can be written");
+        let path = file.to_str().expect("a path is text");
+        let verified = bank.run(&["ledger", "verify-receipt", path, "--log-key", bank.log_key()]);
+        assert!(verified.status.success(), "the old receipt holds: {verified:?}");
+    });
+    let tombstones = status(&bank)["keys"]
+        .as_array()
+        .expect("a list")
+        .iter()
+        .any(|row| row["purpose"] == "person" && row["state"] == "destroyed");
+    assert!(tombstones, "the keys' numbers stay taken");
+}
