@@ -10,7 +10,7 @@ use zeroize::{Zeroize, Zeroizing};
 /// A key with its schedule and its CMAC subkey.
 pub(crate) struct Xaes {
     block_cipher: EncryptingKey,
-    k1: [u8; 16],
+    k1: u128,
 }
 
 impl Xaes {
@@ -22,18 +22,19 @@ impl Xaes {
         encrypt_blocks(&block_cipher, &mut l);
         let l = u128::from_be_bytes(l);
         let k1 = (l << 1) ^ if l >> 127 == 1 { 0x87 } else { 0 };
-        Xaes { block_cipher, k1: k1.to_be_bytes() }
+        Xaes { block_cipher, k1 }
     }
 
     /// The key of all messages whose nonces begin with these 12 bytes. A CMAC over one whole block
     /// is that block, masked and encrypted.
     pub(crate) fn derive(&self, half_nonce: &[u8; 12]) -> LessSafeKey {
+        let mut padded = [0; 16];
+        padded[4..].copy_from_slice(half_nonce);
+        // Two bytes of counter, a label, and a zero before the nonce.
+        let block = |counter: u128| (u128::from_be_bytes(padded) | counter << 112 | u128::from(b'X') << 104) ^ self.k1;
         let mut key = Zeroizing::new([0; 32]);
-        for (counter, block) in (1..).zip(key.chunks_exact_mut(16)) {
-            block[..4].copy_from_slice(&[0, counter, b'X', 0]);
-            block[4..].copy_from_slice(half_nonce);
-            block.iter_mut().zip(self.k1).for_each(|(byte, mask)| *byte ^= mask);
-        }
+        key[..16].copy_from_slice(&block(1).to_be_bytes());
+        key[16..].copy_from_slice(&block(2).to_be_bytes());
         encrypt_blocks(&self.block_cipher, key.as_mut_slice());
         gcm(&key)
     }
