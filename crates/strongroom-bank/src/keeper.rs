@@ -8,8 +8,9 @@ use crate::keyring::Purpose;
 use crate::{Bank, Result, clock};
 
 const TICK: Duration = Duration::from_millis(500);
-/// Ticks between two looks at which keys are due, and between two counts of uses.
-const TICKS_PER_LOOK: u64 = 20;
+/// Ticks between two counts of uses, and between two looks at which keys are due; the first is at once.
+const TICKS_PER_COUNT: u64 = 20;
+const TICKS_PER_LOOK: u64 = 7_200;
 /// Keys followed at one look.
 const DUE_AT_ONCE: i64 = 1_000;
 
@@ -23,7 +24,7 @@ fn keep(bank: &Weak<Bank>) {
     for tick in 0u64.. {
         std::thread::sleep(TICK);
         let Some(bank) = bank.upgrade() else { return };
-        if let Err(e) = bank.tend_keys(tick % TICKS_PER_LOOK == 0) {
+        if let Err(e) = bank.tend_keys(tick) {
             tracing::error!(target: "strongroom::keys", error = %e, "the keys could not be tended; trying again");
             std::thread::sleep(TICK * 10);
         }
@@ -31,12 +32,14 @@ fn keep(bank: &Weak<Bank>) {
 }
 
 impl Bank {
-    fn tend_keys(&self, looks: bool) -> Result<()> {
+    fn tend_keys(&self, tick: u64) -> Result<()> {
         if self.stopped.why().is_some() || self.is_closing() {
             return Ok(());
         }
-        if looks {
+        if tick % TICKS_PER_COUNT == 0 {
             self.keys.count_uses()?;
+        }
+        if tick % TICKS_PER_LOOK == 0 {
             self.follow_due_keys()?;
         }
         self.reseal_round().map(drop)

@@ -5,6 +5,7 @@
 //! destroying it erases them. A key is stored and read back before the first byte is sealed with it.
 
 pub mod column;
+pub mod copies;
 pub mod lives;
 pub mod purpose;
 pub mod series;

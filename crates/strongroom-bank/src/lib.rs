@@ -278,6 +278,9 @@ impl Bank {
         {
             tracing::error!("the writer ended badly");
         }
+        if let Err(e) = self.keys.count_uses() {
+            tracing::warn!(error = %e, "the uses of keys could not be written down");
+        }
     }
 
     /// A turn on the bounded pool for slow hashes. Who would wait too long is told to come back.

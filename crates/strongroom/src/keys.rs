@@ -1,8 +1,11 @@
 //! `strongroom keys`: what the keyring holds, and what happens to its keys. Beside a running server
 //! the orders go through it; without one the bank is opened for them.
 
+use std::path::PathBuf;
+
 use serde_json::{Value, json};
 use strongroom_bank::key_order::{KeyName, KeyOrder};
+use strongroom_bank::keyring::copies;
 use strongroom_bank::{Bank, Opened};
 use strongroom_crypto::lifecycle::State;
 use strongroom_ledger::time;
@@ -49,6 +52,20 @@ pub enum Verb {
         #[arg(long)]
         yes: bool,
     },
+    /// Write a copy of the keyring; keep it apart from the database's backups, and not for long
+    Backup {
+        /// Where to
+        #[arg(long, value_name = "FILE")]
+        output: PathBuf,
+    },
+    /// Put a copy of the keyring back; the server must not run
+    Restore {
+        /// The copy
+        file: PathBuf,
+        /// Do it without asking
+        #[arg(long)]
+        yes: bool,
+    },
     /// Keep a person from being erased
     Hold {
         /// usr_…
@@ -86,6 +103,22 @@ pub fn run(global: &Global, verb: Verb) -> Outcome {
         Verb::Erase { person, yes } => {
             consent(global, yes, &format!("Erase {person}? Nothing sealed about them can ever be read again."))?;
             order(global, &KeyOrder::Erase { person }, false)
+        }
+        Verb::Backup { output } => {
+            copies::backup(&global.home(), &output)?;
+            let words =
+                || format!("The keyring was copied to {}. Without the root key it opens nothing.", output.display());
+            global.print(&json!({"ok": true, "output": output}), words);
+            Ok(())
+        }
+        Verb::Restore { file, yes } => {
+            consent(global, yes, "Put this copy in the keyring's place? Keys made since are lost.")?;
+            let restored = copies::restore(&global.home(), &file)?;
+            global.print(&json!({"ok": true, "without_key": restored.without_key}), || match restored.without_key {
+                0 => "The keyring is back, and has a key for everyone.".to_owned(),
+                n => format!("The keyring is back, but {n} people signed up since it was copied: nothing sealed about them can be read."),
+            });
+            Ok(())
         }
         Verb::Hold { person, until } => {
             let until_us = until.as_deref().map(end_of_day_us).transpose()?;

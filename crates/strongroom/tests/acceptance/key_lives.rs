@@ -237,3 +237,65 @@ fn an_erased_person_is_unreadable_and_the_ledger_holds(engine: Engine) {
         .any(|row| row["purpose"] == "person" && row["state"] == "destroyed");
     assert!(tombstones, "the keys' numbers stay taken");
 }
+
+#[test]
+fn a_keyring_put_back_opens_what_it_knew_and_nobody_who_was_erased() {
+    let (mut bank, other) = (TestBank::open(Engine::Sqlite), TestBank::open(Engine::Sqlite));
+    let copy = bank.folder.path().join("keys.backup");
+    let copy = copy.to_str().expect("a path is text").to_owned();
+    let (mut ana, mut ben) =
+        block_on(async { (Customer::sign_up(&bank, "ana").await, Customer::sign_up(&bank, "ben").await) });
+    keys(&bank, &["backup", "--output", &copy]);
+    let again = bank.run(&["keys", "backup", "--output", &copy]);
+    assert_eq!(again.status.code(), Some(1), "no file is written over");
+    keys(&bank, &["erase", &ben.id, "--yes"]);
+    let late = block_on(Customer::sign_up(&bank, "late"));
+    assert_eq!(bank.run(&["keys", "restore", &copy, "--yes"]).status.code(), Some(75), "the server runs");
+
+    bank.stop();
+    let foreign = other.folder.path().join("keys.backup");
+    let foreign = foreign.to_str().expect("a path is text").to_owned();
+    keys(&other, &["backup", "--output", &foreign]);
+    assert_eq!(bank.run(&["keys", "restore", &foreign, "--yes"]).status.code(), Some(5), "another bank's");
+    assert_eq!(keys(&bank, &["restore", &copy, "--yes"])["without_key"], 1, "who signed up since is told");
+    bank.start(&[]);
+    ana.signed_in_again(&bank);
+    ben.moved_to(&bank);
+    block_on(async {
+        assert_eq!(ana.client.me().await.expect("her key is back").username, "ana");
+        assert_eq!(ben.client.me().await.expect_err("he stays erased").status(), Some(401));
+        let lost = bank.client().sign_in("late", &late.password).await;
+        assert!(lost.is_ok(), "credentials are under a key of the bank's");
+    });
+    let url = Url::Sqlite(bank.home().join("keys.db"));
+    let mut keyring = strongroom_sql::open(&url, None, Role::Reader).expect("the keyring opens");
+    let sql = "SELECT COUNT(*) FROM wrapped_keys WHERE purpose = 'person' AND state = 4 AND length(wrapped) = 0";
+    let rows = keyring.query(sql, &[]).expect("keys can be counted");
+    assert_eq!(rows[0].int(0).expect("a count"), 1, "the erased person's key is destroyed again");
+}
+
+#[test]
+fn keys_that_were_used_enough_follow_by_themselves() {
+    let mut bank = TestBank::open(Engine::Sqlite);
+    bank.stop();
+    let file = bank.home().join("strongroom.toml");
+    let configuration = std::fs::read_to_string(&file).expect("the configuration is there");
+    std::fs::write(&file, configuration.replace("[key]", "[key]\nrotate_after_uses = 8")).expect("it can be written");
+    bank.start(&[]);
+    let ana = block_on(Customer::sign_up(&bank, "ana"));
+    block_on(async {
+        for n in 0..8 {
+            ana.client.open_account("USD", &format!("Account {n}")).await.expect("an account opens");
+        }
+    });
+    bank.stop();
+    bank.start(&[]);
+    let followed = |row: &Value| row["purpose"] == "person" && row["state"] == "deactivated" && row["pending"] == 0;
+    for _ in 0..200 {
+        if status(&bank)["keys"].as_array().expect("a list").iter().any(followed) {
+            return;
+        }
+        std::thread::sleep(std::time::Duration::from_millis(100));
+    }
+    panic!("{}", status(&bank));
+}

@@ -37,10 +37,13 @@ fn another_reader_opens_every_sealed_field_given_the_keys() {
     let rotated = bank.run(&["keys", "rotate"]);
     assert!(rotated.status.success(), "{}", String::from_utf8_lossy(&rotated.stderr));
     bank.stop();
-    let configuration = std::fs::read_to_string(bank.home().join("strongroom.toml")).expect("the configuration is there");
-    let root = configuration.lines().find_map(|line| line.strip_prefix("root = \"file:")).expect("the root key is a file");
+    let configuration =
+        std::fs::read_to_string(bank.home().join("strongroom.toml")).expect("the configuration is there");
+    let root =
+        configuration.lines().find_map(|line| line.strip_prefix("root = \"file:")).expect("the root key is a file");
     let root = Path::new(root.trim_end_matches('"')).to_owned();
-    let expected = ["Clara Pathfinder", "PACL910101XX5", "Rent of the blue room", "Calle Larga 7, Oaxaca", "$argon2id$"];
+    let expected =
+        ["Clara Pathfinder", "PACL910101XX5", "Rent of the blue room", "Calle Larga 7, Oaxaca", "$argon2id$"];
     let mut args = vec![bank.home(), root];
     args.extend(expected.map(std::path::PathBuf::from));
     let args: Vec<&Path> = args.iter().map(|arg| arg.as_path()).collect();
