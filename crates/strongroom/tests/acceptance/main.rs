@@ -14,6 +14,7 @@ mod command_line;
 mod intrusions;
 mod key_lives;
 mod kill;
+mod memory;
 mod older_copy;
 mod once;
 mod path;
