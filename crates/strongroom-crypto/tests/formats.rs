@@ -34,7 +34,8 @@ fn sealed_fields() {
         let kinds = [LogicalType::Text, LogicalType::Bytes, LogicalType::Integer];
         let kind = kinds[vector["kind"].as_u64().expect("a number") as usize - 1];
         let row = bytes(&vector["row"]);
-        let context = Context { store: array(&vector["store"]), column: ColumnId(array(&vector["column"])), row: &row, kind };
+        let context =
+            Context { store: array(&vector["store"]), column: ColumnId(array(&vector["column"])), row: &row, kind };
         let field = bytes(&vector["sealed"]);
         assert_eq!(sealed::open(&key, &context, &field).expect("it opens"), bytes(&vector["plaintext"]));
         assert_eq!(sealed::header(&field).map(|header| (header.suite, header.version)), Some((suite, version)));

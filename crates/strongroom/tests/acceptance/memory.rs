@@ -39,7 +39,8 @@ fn destroyed_keys_are_not_in_memory() {
 }
 
 fn root_key(bank: &TestBank) -> Secret {
-    let configuration = std::fs::read_to_string(bank.home().join("strongroom.toml")).expect("the configuration is there");
+    let configuration =
+        std::fs::read_to_string(bank.home().join("strongroom.toml")).expect("the configuration is there");
     let root = configuration.lines().find_map(|line| line.strip_prefix("root = \"")).expect("it names the root key");
     let provider = Provider::parse(root.trim_end_matches('"')).expect("it is a provider");
     provider.load().expect("the root key is there")
