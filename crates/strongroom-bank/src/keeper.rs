@@ -36,10 +36,10 @@ impl Bank {
         if self.stopped.why().is_some() || self.is_closing() {
             return Ok(());
         }
-        if tick % TICKS_PER_COUNT == 0 {
+        if tick.is_multiple_of(TICKS_PER_COUNT) {
             self.keys.count_uses()?;
         }
-        if tick % TICKS_PER_LOOK == 0 {
+        if tick.is_multiple_of(TICKS_PER_LOOK) {
             self.follow_due_keys()?;
         }
         self.reseal_round().map(drop)

@@ -80,7 +80,7 @@ impl Part {
         let since = moment();
         let (mut calls, mut spent) = (0, Duration::ZERO);
         while spent < TURN {
-            (0..CALLS).for_each(|i| call(i));
+            (0..CALLS).for_each(&mut call);
             calls += CALLS;
             spent = moment() - since;
         }
