@@ -20,7 +20,7 @@ fn a_password_alone_enrols_no_second_first_factor() {
         let mut user = json!({"username": "ana", "password": "a long password of ana", "email": "ana@example.com"});
         let created: Value = client.call(Method::POST, "/v1/users", Some(&user)).await.expect("a free name signs up");
         assert!(created["id"].as_str().is_some_and(|id| id.starts_with("usr_")), "{created}");
-        let mut begin = async || match client.sign_in("ana", "a long password of ana").await.expect("it is right") {
+        let begin = async || match client.sign_in("ana", "a long password of ana").await.expect("it is right") {
             SignInStep::EnrolmentRequired { enrolment_token } => enrolment_token,
             other => panic!("{other:?}"),
         };
