@@ -12,6 +12,7 @@ use strongroom_store::accounts::{self, AccountRow, BalanceRow};
 use strongroom_store::money::{self as store, EntryRow, TransferRow};
 use strongroom_store::{Connection, Id};
 
+use crate::keyring::indexes::Field;
 use crate::keyring::{Keyring, column};
 use crate::money::balance_row;
 use crate::rows::Authenticated;
@@ -92,7 +93,7 @@ impl Bank {
             if !seen.permissions.allows(strongroom_identity::role::Permission::AccountsOpen) {
                 return Err(Error::forbidden("forbidden", "Your role does not allow opening accounts."));
             }
-            if accounts::by_number(tx.connection, &rows.0.number_index)?.is_some() {
+            if accounts::by_number(tx.connection, &[rows.0.number_index])?.is_some() {
                 return Err(Error::Busy); // two random numbers met; the next try draws another
             }
             accounts::insert(tx.connection, &rows.0, &rows.1)?;
@@ -269,7 +270,7 @@ pub(crate) fn new_account(
         floor: (kind == AccountKind::Customer).then_some(0),
         created_us: now_us,
         mac: [0; 32],
-        number_index: keys.numbers.index(&number),
+        number_index: keys.indexes().index(Field::Number, &number),
         number: keys.seal(owner.as_ref(), column::ACCOUNT_NUMBER, &id.0, number.as_bytes())?,
         name: keys.seal(owner.as_ref(), column::ACCOUNT_NAME, &id.0, name.as_bytes())?,
     };

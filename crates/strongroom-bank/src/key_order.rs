@@ -61,7 +61,7 @@ pub struct KeyName {
 }
 
 /// Purposes whose keys can be followed by a next version.
-const ROTATABLE: [Purpose; 4] = [Purpose::Credential, Purpose::Bank, Purpose::Token, Purpose::Person];
+const ROTATABLE: [Purpose; 5] = [Purpose::Credential, Purpose::Bank, Purpose::Token, Purpose::Index, Purpose::Person];
 /// People's keys followed at a time.
 const PAGE: i64 = 1_000;
 

@@ -6,6 +6,7 @@
 
 pub mod column;
 pub mod copies;
+pub mod indexes;
 pub mod lives;
 pub mod purpose;
 pub mod series;
@@ -14,7 +15,6 @@ pub mod wrapped;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
-use strongroom_crypto::blind::IndexKey;
 use strongroom_crypto::lifecycle::State;
 use strongroom_crypto::mac::MacKey;
 use strongroom_crypto::password::Hasher;
@@ -27,6 +27,7 @@ use strongroom_store::Id;
 use strongroom_store::keys::{self, WrappedKey};
 use strongroom_store::meta;
 
+use indexes::Indexes;
 pub use purpose::Purpose;
 use series::Series;
 
@@ -46,16 +47,9 @@ pub struct Keyring {
     bank: RwLock<Arc<Series>>,
     credential: RwLock<Arc<Series>>,
     tokens: RwLock<Arc<Tokens>>,
+    indexes: RwLock<Arc<Indexes>>,
     /// Authenticates rows.
     pub mac: MacKey,
-    /// Finds people by username.
-    pub usernames: IndexKey,
-    /// Finds people by e-mail address.
-    pub emails: IndexKey,
-    /// Finds people by phone number.
-    pub phones: IndexKey,
-    /// Finds accounts by number.
-    pub numbers: IndexKey,
     /// Hashes passwords, with the pepper.
     pub hasher: Hasher,
     /// Signs the log's checkpoints.
@@ -109,7 +103,6 @@ impl Keyring {
             })?;
             wrapped::unwrap(&keks[&purpose], &active)
         };
-        let index = single(Purpose::Index)?;
         let mac = MacKey::new(&single(Purpose::Mac)?);
         let hasher = Hasher::new(&single(Purpose::Pepper)?);
         let log = SigningKey::from_seed(single(Purpose::Log)?.expose());
@@ -121,13 +114,10 @@ impl Keyring {
             bank: sealing(c, Purpose::Bank, Suite::Xaes256Gcm)?,
             credential: sealing(c, Purpose::Credential, Suite::Xaes256Gcm)?,
             tokens: RwLock::new(Arc::new(Tokens::open(&keks[&Purpose::Token], &rows(c, Purpose::Token)?)?)),
+            indexes: RwLock::new(Arc::new(Indexes::open(&keks[&Purpose::Index], &rows(c, Purpose::Index)?)?)),
             people: RwLock::default(),
             keks: RwLock::new(keks),
             mac,
-            usernames: IndexKey::new(&index, column::USERNAME.0),
-            emails: IndexKey::new(&index, column::EMAIL.0),
-            phones: IndexKey::new(&index, column::PHONE.0),
-            numbers: IndexKey::new(&index, column::ACCOUNT_NUMBER.0),
             hasher,
             log,
             connection: Mutex::new(connection),
@@ -142,6 +132,11 @@ impl Keyring {
     /// The keys of access tokens.
     pub fn tokens(&self) -> Arc<Tokens> {
         self.tokens.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// The keys of blind indexes.
+    pub fn indexes(&self) -> Arc<Indexes> {
+        self.indexes.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Makes and stores a person's key, and proves that it can be read back.

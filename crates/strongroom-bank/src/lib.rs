@@ -42,6 +42,7 @@ mod orders;
 pub mod people;
 mod queue;
 pub mod receipts;
+mod reindex;
 mod reseal;
 mod rows;
 pub mod sessions;

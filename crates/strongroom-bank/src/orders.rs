@@ -18,6 +18,7 @@ use strongroom_store::accounts;
 use strongroom_store::identity;
 
 use crate::keyring::column;
+use crate::keyring::indexes::Field;
 use crate::money::{Command, Intent, Placed};
 use crate::queue::Lane;
 use crate::rows::Authenticated;
@@ -172,13 +173,14 @@ impl Bank {
             Ok((_, normal)) => normal,
             Err(refusal) => return Ok(Err(refusal)),
         };
-        let index = self.keys.numbers.index(&normal);
+        let indexes = self.keys.indexes().all(Field::Number, &normal);
+        let index = indexes[0];
         if let Some(id) = self.known_numbers.find(&index) {
             return Ok(Ok(AccountId(id)));
         }
         let keys = self.keys.clone();
         let found =
-            self.read(move |c| Ok(accounts::by_number(c, &index)?.filter(|row| row.check(&keys).is_ok()))).await?;
+            self.read(move |c| Ok(accounts::by_number(c, &indexes)?.filter(|row| row.check(&keys).is_ok()))).await?;
         let Some(row) = found else { return Ok(Err(Refusal::NotFound)) };
         self.known_numbers.keep(index, row.id);
         Ok(Ok(AccountId(row.id)))

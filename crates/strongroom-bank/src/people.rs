@@ -10,6 +10,7 @@ use strongroom_ledger::id::PersonId;
 use strongroom_store::Id;
 use strongroom_store::identity::{self, EnrolmentRow, PersonIndexes, PersonRow, ProfileRow};
 
+use crate::keyring::indexes::Field;
 use crate::keyring::{Keyring, column};
 use crate::rows::Authenticated;
 use crate::sessions::{self, Caller};
@@ -66,6 +67,8 @@ pub struct Profile {
 
 /// A person ready to be written.
 struct NewPerson {
+    /// The normal form of their name.
+    username: String,
     row: PersonRow,
     indexes: PersonIndexes,
     profile: ProfileRow,
@@ -125,11 +128,10 @@ impl Bank {
     /// come between; a key made in vain is taken back.
     async fn add_person(&self, mut form: SignUp, role: &str, enrolment: Option<Id>) -> Result<PersonId> {
         form.username = form.username.trim().to_owned();
-        let index = blind::normal_username(&form.username).ok().map(|normal| self.keys.usernames.index(&normal));
-        if let Some(index) = index {
-            self.read(move |c| identity::person_by_username(c, &index)?.map_or(Ok(()), |_| Err(username_taken())))
-                .await?;
-        }
+        let normal = blind::normal_username(&form.username).unwrap_or_default();
+        let indexes = self.keys.indexes().all(Field::Username, &normal);
+        self.read(move |c| identity::person_by_username(c, &indexes)?.map_or(Ok(()), |_| Err(username_taken())))
+            .await?;
         let person = self.new_person(form, role).await?;
         let id = person.row.id;
         let added = self.change(move |tx| add(tx, &person, enrolment.as_ref())).await;
@@ -208,12 +210,14 @@ fn prepare(keys: &Keyring, id: Id, form: &SignUp, role: &str, now_us: i64) -> Re
         password: keys.seal_credential(column::PASSWORD, &id, hash.as_bytes()),
     };
     row.mac = row.expected(keys);
+    let indexes = keys.indexes();
     Ok(NewPerson {
+        username: username.clone(),
         row,
         indexes: PersonIndexes {
-            username: keys.usernames.index(&username),
-            email: email.map(|v| keys.emails.index(&v)),
-            phone: phone.map(|v| keys.phones.index(&v)),
+            username: indexes.index(Field::Username, &username),
+            email: email.map(|v| indexes.index(Field::Email, &v)),
+            phone: phone.map(|v| indexes.index(Field::Phone, &v)),
         },
         profile: ProfileRow {
             username: sealed(column::USERNAME, &form.username)?,
@@ -232,7 +236,8 @@ fn add(tx: &mut Tx<'_>, person: &NewPerson, enrolment: Option<&Id>) -> Result<Pe
         let row = identity::enrolment(tx.connection, id)?.filter(|row| row.used_us.is_none());
         row.ok_or_else(refused_code)?;
     }
-    if identity::person_by_username(tx.connection, &person.indexes.username)?.is_some() {
+    let indexes = tx.keys.indexes().all(Field::Username, &person.username);
+    if identity::person_by_username(tx.connection, &indexes)?.is_some() {
         return Err(username_taken());
     }
     // Nothing below this line may fail.

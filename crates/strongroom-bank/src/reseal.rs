@@ -39,7 +39,7 @@ impl Bank {
     /// One walk over each series that waits.
     pub(crate) fn reseal_round(&self) -> Result<Round> {
         let mut round = Round::default();
-        for purpose in [Purpose::Credential, Purpose::Bank, Purpose::Person] {
+        for purpose in [Purpose::Credential, Purpose::Bank, Purpose::Index, Purpose::Person] {
             for series in self.keys.pending(purpose, SERIES_AT_ONCE)? {
                 let began_us = clock::now_us();
                 let versions = self.keys.versions(purpose, &series)?;
@@ -48,6 +48,7 @@ impl Bank {
                 let fields = match purpose {
                     Purpose::Credential => self.walk_credentials()?,
                     Purpose::Bank => self.walk_bank()?,
+                    Purpose::Index => self.reindex()?,
                     _ => self.walk_person(&series)?,
                 };
                 round.series += 1;

@@ -16,6 +16,7 @@ use strongroom_sql::Connection;
 use strongroom_store::Id;
 use strongroom_store::identity::{self, ChallengeRow, FactorRow, PersonRow, SessionRow};
 
+use crate::keyring::indexes::Field;
 use crate::keyring::{Keyring, column};
 use crate::rows::Authenticated;
 use crate::tx::Tx;
@@ -182,11 +183,9 @@ impl Bank {
 
     /// The first step: user name and password.
     pub async fn sign_in(&self, username: &str, password: &str) -> Result<FirstStep> {
-        let index = blind::normal_username(username).ok().map(|normal| self.keys.usernames.index(&normal));
-        let person = match index {
-            Some(index) => self.read(move |c| Ok(identity::person_by_username(c, &index)?)).await?,
-            None => None,
-        };
+        let normal = blind::normal_username(username).unwrap_or_default();
+        let indexes = self.keys.indexes().all(Field::Username, &normal);
+        let person = self.read(move |c| Ok(identity::person_by_username(c, &indexes)?)).await?;
         let person = person.filter(|row| row.check(&self.keys).is_ok());
         let hash = person.as_ref().and_then(|row| self.password_hash(row));
         let matches = self.check_password(password, hash).await?;

@@ -110,7 +110,11 @@ fn tls(query: &str, host: &str) -> Result<Tls> {
 
 fn host_and_port(address: &str) -> Result<(String, u16)> {
     let (host, port) = match address.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
-        Some((host, rest)) => (host, rest.strip_prefix(':')),
+        Some((host, "")) => (host, None),
+        Some((host, rest)) => match rest.strip_prefix(':') {
+            Some(port) => (host, Some(port)),
+            None => return Err(malformed("after the address in brackets the URL needs a colon and the port")),
+        },
         None => match address.split_once(':') {
             Some((host, port)) => (host, Some(port)),
             None => (address, None),
@@ -174,6 +178,8 @@ impl std::str::FromStr for Url {
 impl std::fmt::Display for Url {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
+            // Two slashes of its own would be read as those that may stand after `sqlite:`.
+            Url::Sqlite(path) if path.to_string_lossy().starts_with("//") => write!(f, "sqlite://{}", path.display()),
             Url::Sqlite(path) => write!(f, "sqlite:{}", path.display()),
             Url::MariaDb(url) => {
                 let host = if url.host.contains(':') { format!("[{}]", url.host) } else { url.host.clone() };
@@ -198,6 +204,7 @@ mod tests {
         for text in [
             "sqlite:/srv/bank.db",
             "sqlite:bank.db",
+            "sqlite:////srv/bank.db",
             "mysql://bank@127.0.0.1:3306/bank",
             "mysql://bank@[::1]:3307/bank",
             "mysql://b%40nk@db.example:3306/bank?ssl-ca=/etc/ca%20one.pem",
@@ -230,6 +237,7 @@ mod tests {
             "mysql://host/db",
             "mysql://u@/db",
             "mysql://u@h:x/d",
+            "mysql://u@[::1]x/d",
             "mysql://u@localhost",
             "mysql://u@localhost/d?ssl=1",
             "mysql://u%4@localhost/d",

@@ -87,9 +87,9 @@ pub fn by_ids(connection: &mut dyn Connection, ids: &[Id], lock: bool) -> Result
     select(connection, "id", ids, lock)
 }
 
-/// The account with this blind index of its number.
-pub fn by_number(connection: &mut dyn Connection, index: &Id) -> Result<Option<AccountRow>> {
-    Ok(select(connection, "number_index", &[*index], false)?.pop())
+/// The account with one of these blind indexes of its number.
+pub fn by_number(connection: &mut dyn Connection, indexes: &[Id]) -> Result<Option<AccountRow>> {
+    Ok(select(connection, "number_index", indexes, false)?.pop())
 }
 
 fn select(connection: &mut dyn Connection, key: &'static str, ids: &[Id], lock: bool) -> Result<Vec<AccountRow>> {

@@ -137,6 +137,13 @@ pub fn accounts_of(connection: &mut dyn Connection, person: &Id) -> Result<Vec<I
     rows.iter().map(|row| row.array::<16>(0)).collect()
 }
 
+/// A page of all accounts' ids, after one.
+pub fn account_ids(connection: &mut dyn Connection, after: &Id, limit: i64) -> Result<Vec<Id>> {
+    let sql = "SELECT id FROM accounts WHERE id > ? ORDER BY id LIMIT ?";
+    let rows = connection.query(sql, &[Value::Bytes(after), Value::Int(limit)])?;
+    rows.iter().map(|row| row.array::<16>(0)).collect()
+}
+
 /// A page of an account's postings, in the order of the log, after a place in it.
 pub fn of_postings(connection: &mut dyn Connection, account: &Id, after: i64, limit: i64) -> Result<Vec<PostingCells>> {
     let sql = "SELECT t.sequence, f.owner, o.owner, t.id, t.payer, t.payee FROM entries e \

@@ -159,9 +159,59 @@ pub fn people(connection: &mut dyn Connection, ids: &[Id]) -> Result<Vec<PersonR
     select(connection, "people", PERSON, &["id"], ids, person_row)
 }
 
-/// The person with this blind index of their username.
-pub fn person_by_username(connection: &mut dyn Connection, index: &Id) -> Result<Option<PersonRow>> {
-    Ok(select(connection, "people", PERSON, &["username_index"], &[*index], person_row)?.pop())
+/// The person with one of these blind indexes of their username.
+pub fn person_by_username(connection: &mut dyn Connection, indexes: &[Id]) -> Result<Option<PersonRow>> {
+    Ok(select(connection, "people", PERSON, &["username_index"], indexes, person_row)?.pop())
+}
+
+/// How a person is found, and the sealed values that it comes from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Indexed {
+    /// The person.
+    pub id: Id,
+    /// Their blind indexes.
+    pub indexes: PersonIndexes,
+    /// Sealed username; empty for who has been erased.
+    pub username: Vec<u8>,
+    /// Sealed e-mail address.
+    pub email: Option<Vec<u8>>,
+    /// Sealed phone number.
+    pub phone: Option<Vec<u8>>,
+}
+
+/// A page of people with their indexes, after a person.
+pub fn indexed(connection: &mut dyn Connection, after: &Id, limit: i64) -> Result<Vec<Indexed>> {
+    let sql = "SELECT id, username_index, email_index, phone_index, username, email, phone FROM people WHERE id > ? ORDER BY id LIMIT ?";
+    let rows = connection.query(sql, &[Value::Bytes(after), Value::Int(limit)])?;
+    let read = |row: &Row| {
+        Ok(Indexed {
+            id: row.array::<16>(0)?,
+            indexes: PersonIndexes {
+                username: row.array::<16>(1)?,
+                email: row.opt_array::<16>(2)?,
+                phone: row.opt_array::<16>(3)?,
+            },
+            username: row.bytes(4)?.to_vec(),
+            email: row.opt_bytes(5)?.map(<[u8]>::to_vec),
+            phone: row.opt_bytes(6)?.map(<[u8]>::to_vec),
+        })
+    };
+    rows.iter().map(read).collect()
+}
+
+/// Puts other indexes in place. `false`: they have changed since they were read.
+pub fn set_indexes(connection: &mut dyn Connection, person: &Indexed, indexes: &PersonIndexes) -> Result<bool> {
+    let changed = connection.execute(
+        "UPDATE people SET username_index = ?, email_index = ?, phone_index = ? WHERE id = ? AND username_index = ?",
+        &[
+            Value::Bytes(&indexes.username),
+            optional_id(indexes.email.as_ref()),
+            optional_id(indexes.phone.as_ref()),
+            Value::Bytes(&person.id),
+            Value::Bytes(&person.indexes.username),
+        ],
+    )?;
+    Ok(changed == 1)
 }
 
 /// People whose e-mail address has this blind index.

@@ -10,6 +10,7 @@ use strongroom_sql::Connection;
 use strongroom_store::Id;
 use strongroom_store::keys::{self, Tally, WrappedKey};
 
+use super::indexes::Indexes;
 use super::series::Series;
 use super::wrapped::{self, KEK};
 use super::{Keyring, Purpose, SINGLE, Tokens, insert_kek};
@@ -30,7 +31,7 @@ impl Keyring {
             let active = active
                 .ok_or_else(|| refused("no_active_key", "There is no active key of that name: nothing to follow."))?;
             let mut next = wrapped::insert_next(c, &kek, purpose, *series, State::PreActive, now_us)?;
-            change(c, active, State::Deactivated, purpose.suite().is_some(), now_us)?;
+            change(c, active, State::Deactivated, purpose.is_renewed(), now_us)?;
             change(c, &next, State::Active, false, now_us)?;
             next.state = State::Active as i64;
             Ok(next)
@@ -49,7 +50,7 @@ impl Keyring {
         let mut connection = self.locked();
         transaction(connection.as_mut(), |c| {
             let key = version_of(c, purpose, series, version)?;
-            change(c, &key, State::Compromised, purpose.suite().is_some(), now_us)
+            change(c, &key, State::Compromised, purpose.is_renewed(), now_us)
         })?;
         tracing::warn!(target: "strongroom::keys", purpose = purpose.name(), series = hex::encode(series), version, "a key is marked as compromised");
         self.read_again(connection.as_mut(), purpose, series)
@@ -172,9 +173,14 @@ impl Keyring {
                 *self.tokens.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(tokens);
                 return Ok(());
             }
+            Purpose::Index => {
+                let indexes = Indexes::open(&kek, &keys::of_series(connection, purpose.name(), series)?)?;
+                *self.indexes.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(indexes);
+                return Ok(());
+            }
             Purpose::Bank => &self.bank,
             Purpose::Credential => &self.credential,
-            Purpose::Log | Purpose::Mac | Purpose::Index | Purpose::Pepper => return Ok(()),
+            Purpose::Log | Purpose::Mac | Purpose::Pepper => return Ok(()),
         };
         let Some(suite) = purpose.suite() else { return Ok(()) };
         let opened = Series::open(&kek, &keys::of_series(connection, purpose.name(), series)?, suite)?;

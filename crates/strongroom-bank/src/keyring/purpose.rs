@@ -76,6 +76,11 @@ impl Purpose {
         }
     }
 
+    /// Whether what a version protects can be protected anew by the next one.
+    pub fn is_renewed(self) -> bool {
+        self.suite().is_some() || self == Purpose::Index
+    }
+
     /// When its keys are due by themselves. A person's key draws random 96-bit nonces, of which
     /// SP 800-38D allows 2³² under one key; it is followed long before. What is pinned by others
     /// (the log's key) or would have to rewrite every row (MACs, indexes, peppers) is followed only

@@ -16,6 +16,7 @@ use crate::customer::{Customer, now_s, post, problem, transfer};
 crate::on_both_databases!(
     keys_are_followed_under_traffic_and_kills,
     an_erased_person_is_unreadable_and_the_ledger_holds,
+    everyone_is_found_while_the_index_key_is_followed_and_after,
 );
 
 const POSTINGS: usize = 1_500;
@@ -298,4 +299,42 @@ fn keys_that_were_used_enough_follow_by_themselves() {
         std::thread::sleep(std::time::Duration::from_millis(100));
     }
     panic!("{}", status(&bank));
+}
+
+fn everyone_is_found_while_the_index_key_is_followed_and_after(engine: Engine) {
+    let bank = TestBank::open(engine);
+    let ([ana, ben], accounts) = block_on(found(&bank));
+    let number = block_on(ben.client.account(&accounts[1])).expect("one's own account").number;
+    let before = indexes(&bank);
+    keys(&bank, &["rotate", "index", "--no-wait"]);
+    let everyone_is_found = async |round: &str| {
+        let client = bank.client();
+        client.sign_in("ana", &ana.password).await.expect("a user name is found");
+        let taken = client.sign_up(&named("BEN", round)).await.expect_err("the name is taken");
+        assert_eq!(taken.code(), Some("username_taken"));
+        let order = transfer(&format!("by-number-{round}"), &accounts[0], &number, "0.01");
+        assert_eq!(ana.order(&order).await.status, 201, "an account number is found");
+        client.sign_up(&named(&format!("new-{round}"), round)).await.expect("a new name signs up");
+    };
+    block_on(everyone_is_found("meanwhile"));
+    keys(&bank, &["rotate", "credential"]); // waits for everything
+    assert_eq!(status(&bank)["pending"], 0);
+    let after = indexes(&bank);
+    assert!(before.iter().all(|index| !after.contains(index)), "every index is a new one");
+    keys(&bank, &["destroy", "index", "1", "--yes"]);
+    block_on(everyone_is_found("after"));
+}
+
+fn named(username: &str, round: &str) -> strongroom_api::NewUser {
+    let user =
+        json!({"username": username, "password": "a long password of theirs", "email": format!("{round}@example.com")});
+    serde_json::from_value(user).expect("it is a user")
+}
+
+/// Every blind index in the database.
+fn indexes(bank: &TestBank) -> Vec<Vec<u8>> {
+    let sql = "SELECT username_index FROM people UNION ALL SELECT email_index FROM people WHERE email_index IS NOT NULL \
+               UNION ALL SELECT number_index FROM accounts";
+    let rows = bank.sql().query(sql, &[]).expect("indexes can be read");
+    rows.iter().map(|row| row.bytes(0).expect("bytes").to_vec()).collect()
 }

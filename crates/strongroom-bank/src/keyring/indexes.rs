@@ -1,0 +1,84 @@
+//! Blind indexes: the newest version of the index key writes, and until everything is indexed anew
+//! the older ones find too.
+
+use strongroom_crypto::blind::IndexKey;
+use strongroom_crypto::lifecycle::State;
+use strongroom_crypto::secret::Secret;
+use strongroom_store::Id;
+use strongroom_store::keys::WrappedKey;
+
+use super::{column, wrapped};
+use crate::{Error, Result};
+
+/// What is found by a blind index.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Field {
+    /// People by user name.
+    Username,
+    /// People by e-mail address.
+    Email,
+    /// People by phone number.
+    Phone,
+    /// Accounts by number.
+    Number,
+}
+
+/// All versions of the index key that may find.
+pub struct Indexes {
+    /// The active one first, then the newer before the older.
+    versions: Vec<Version>,
+}
+
+/// A version's key of each field.
+struct Version {
+    usernames: IndexKey,
+    emails: IndexKey,
+    phones: IndexKey,
+    numbers: IndexKey,
+}
+
+impl Indexes {
+    /// Opens the versions of the index key.
+    pub fn open(kek: &Secret, rows: &[WrappedKey]) -> Result<Self> {
+        let may_find = |row: &&WrappedKey| State::from_number(row.state).is_some_and(State::may_process);
+        let mut usable: Vec<&WrappedKey> = rows.iter().filter(may_find).collect();
+        usable.sort_by_key(|row| (row.state != State::Active as i64, -row.version));
+        if usable.first().is_none_or(|row| row.state != State::Active as i64) {
+            return Err(Error::Integrity(
+                "the keyring has no active index key; restore keys.db from its backup".into(),
+            ));
+        }
+        let open = |row: &WrappedKey| Ok(Version::new(&wrapped::unwrap(kek, row)?));
+        Ok(Indexes { versions: usable.into_iter().map(open).collect::<Result<_>>()? })
+    }
+
+    /// The index that is written.
+    pub fn index(&self, field: Field, normal: &str) -> Id {
+        self.versions[0].key(field).index(normal)
+    }
+
+    /// Every index that the value may stand under, the likeliest first.
+    pub fn all(&self, field: Field, normal: &str) -> Vec<Id> {
+        self.versions.iter().map(|version| version.key(field).index(normal)).collect()
+    }
+}
+
+impl Version {
+    fn new(secret: &Secret) -> Self {
+        Version {
+            usernames: IndexKey::new(secret, column::USERNAME.0),
+            emails: IndexKey::new(secret, column::EMAIL.0),
+            phones: IndexKey::new(secret, column::PHONE.0),
+            numbers: IndexKey::new(secret, column::ACCOUNT_NUMBER.0),
+        }
+    }
+
+    fn key(&self, field: Field) -> &IndexKey {
+        match field {
+            Field::Username => &self.usernames,
+            Field::Email => &self.emails,
+            Field::Phone => &self.phones,
+            Field::Number => &self.numbers,
+        }
+    }
+}
