@@ -128,7 +128,8 @@ fn files(folders: &[PathBuf]) -> Vec<PathBuf> {
             let path = entry.expect("it can be listed").path();
             match path.is_dir() {
                 true => open.push(path),
-                false if path.ends_with("demo.json") => {}
+                // Sockets hold nothing.
+                false if path.ends_with("demo.json") || !path.is_file() => {}
                 false => files.push(path),
             }
         }

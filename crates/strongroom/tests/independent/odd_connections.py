@@ -27,7 +27,7 @@ def status_of(request):
         try:
             connection.sendall(request)
             answer = connection.recv(65536)
-        except ConnectionResetError:
+        except OSError:
             answer = b""
     return answer.split(b" ", 2)[1] if answer else b"no answer"
 
