@@ -3,7 +3,7 @@
 use crate::run::{Outcome, cargo, program, root, run};
 
 /// What runs when no verb is named.
-const VERBS: &[&str] = &["http"];
+const VERBS: &[&str] = &["http", "fields"];
 
 /// Runs `strongroom benchmark VERB --json` for each verb; what follows `--` goes to each.
 pub fn bench(args: &[String]) -> Outcome {

@@ -9,6 +9,7 @@ mod curl;
 mod customer;
 mod webdriver;
 
+mod benchmarks;
 mod browser;
 mod command_line;
 mod intrusions;
