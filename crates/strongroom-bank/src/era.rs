@@ -2,19 +2,23 @@
 //! log's name: it would sign a second history. [`reopen`] gives the log a new name, and its first
 //! leaf under that name holds the highest checkpoint that was signed under the old one.
 //!
+//! The log's key can also be followed by another one under the same name.
+//!
 //! What was posted before is proven by the last checkpoint of its own era, under the name that its
 //! orders were signed for.
 
+use std::sync::{Arc, PoisonError};
+
 use strongroom_crypto::random;
-use strongroom_ledger::leaf::{Kind, OriginCore};
-use strongroom_ledger::note::LogKey;
+use strongroom_ledger::leaf::{Kind, LogKeyCore, OriginCore};
+use strongroom_ledger::note::{Checkpoint, LogKey};
 use strongroom_sql::{Connection, Role};
 use strongroom_store::{log, meta};
 
 use crate::head::Head;
 use crate::keyring::Keyring;
 use crate::tx::Tx;
-use crate::{Error, Home, Opened, Result, clock, hex, init, resume};
+use crate::{Bank, Error, Home, Opened, Result, clock, hex, init, resume};
 
 /// A stretch of the log that is over.
 #[derive(Clone, Debug)]
@@ -26,11 +30,12 @@ struct Past {
     note: String,
 }
 
-/// All names of the log, and which part of it each one signs.
+/// All names and keys of the log, and which part of it each one signs.
 #[derive(Clone, Debug)]
 pub struct Eras {
     past: Vec<Past>,
     present: LogKey,
+    version: i64,
 }
 
 /// What a reopened log is called.
@@ -42,15 +47,38 @@ pub struct Reopened {
     pub lost: u64,
 }
 
-/// In `meta`: a line for each past era, its origin and the height of its last block.
+/// In `meta`: the present name; a line for each past era: its name, the height of its last block, and
+/// the version of its key; the version of the present key, absent for the first.
+const ORIGIN: &str = "origin";
 const ERAS: &str = "eras";
+const KEY_VERSION: &str = "log_key_version";
 
 impl Eras {
     /// Reads them. Each one's last block proves it, since its checkpoint is signed under the name.
-    pub fn read(connection: &mut dyn Connection, keys: &Keyring, present: LogKey) -> Result<Self> {
+    pub fn read(connection: &mut dyn Connection, keys: &Keyring) -> Result<Self> {
+        let origin = meta::value(connection, ORIGIN)?.and_then(|origin| String::from_utf8(origin).ok());
+        let origin =
+            origin.ok_or_else(|| Error::Internal("the database names no log; run `strongroom init`".into()))?;
         let lines = lines(connection)?;
         let past = lines.lines().map(|line| past(connection, keys, line)).collect::<Result<_>>()?;
-        Ok(Eras { past, present })
+        let version = key_version(connection)?;
+        Ok(Eras { past, present: LogKey::new(&origin, &keys.log(version)?.public()), version })
+    }
+
+    /// The present name and key.
+    pub fn present(&self) -> &LogKey {
+        &self.present
+    }
+
+    /// The version of the present key.
+    pub fn version(&self) -> i64 {
+        self.version
+    }
+
+    /// A checkpoint of this log under any of its names, as far as it went under that name.
+    pub fn verify(&self, note: &str) -> Option<Checkpoint> {
+        let of_past = |era: &Past| era.key.verify(note).ok().filter(|checkpoint| checkpoint.size <= era.size);
+        self.present.verify(note).ok().or_else(|| self.past.iter().find_map(of_past))
     }
 
     /// The key under whose name an entry was appended.
@@ -75,13 +103,50 @@ fn lines(connection: &mut dyn Connection) -> Result<String> {
     String::from_utf8(lines).map_err(|_| Error::Integrity("the list of the log's names is not text".into()))
 }
 
+fn key_version(connection: &mut dyn Connection) -> Result<i64> {
+    let Some(version) = meta::value(connection, KEY_VERSION)? else { return Ok(1) };
+    let version = std::str::from_utf8(&version).ok().and_then(|version| version.parse().ok());
+    version.ok_or_else(|| Error::Integrity("the version of the log's key is no number".into()))
+}
+
 fn past(connection: &mut dyn Connection, keys: &Keyring, line: &str) -> Result<Past> {
     let broken = || Error::Integrity("the list of the log's names was changed".into());
-    let (origin, height) = line.split_once(' ').ok_or_else(broken)?;
+    let parts: Vec<&str> = line.split(' ').collect();
+    let [origin, height, version] = parts[..] else { return Err(broken()) };
     let block = log::block(connection, height.parse().map_err(|_| broken())?)?.ok_or_else(broken)?;
-    let key = LogKey::new(origin, &keys.log.public());
+    let key = LogKey::new(origin, &keys.log(version.parse().map_err(|_| broken())?)?.public());
     let checkpoint = key.verify(&block.note).map_err(|_| broken())?;
     Ok(Past { key, size: checkpoint.size, note: block.note })
+}
+
+/// Ends the present era with a block.
+fn end(connection: &mut dyn Connection, eras: &Eras, height: i64) -> Result<()> {
+    let line = format!("{}{} {height} {}\n", lines(connection)?, eras.present.origin(), eras.version);
+    Ok(meta::set_value(connection, ERAS, line.as_bytes())?)
+}
+
+impl Bank {
+    /// Gives the log its next key. The change is a leaf that both keys have signed, the last one under
+    /// the old key. Answers the log's key with its name, as verifiers pin it.
+    pub(crate) fn rotate_log(&self) -> Result<LogKey> {
+        let eras = self.eras();
+        let (old, new) = (self.keys.log(eras.version)?, self.keys.prepare_log(eras.version, clock::now_us())?);
+        let (old, new) = (Arc::new(old), Arc::new(new));
+        let (was, salt, origin) = (eras.clone(), random::bytes(), eras.present.origin().to_owned());
+        self.change_blocking(move |tx| {
+            let core = LogKeyCore::sign(&origin, tx.now_us, &old, &new);
+            tx.append_fact(Kind::LogKey, tx.keys.store(), salt, core.encode());
+            end(tx.connection, &was, tx.height)?;
+            meta::set_value(tx.connection, KEY_VERSION, (was.version + 1).to_string().as_bytes())?;
+            tx.next_key = Some(new.clone());
+            Ok(())
+        })?;
+        self.keys.activate_log(eras.version + 1, clock::now_us())?;
+        let present = self.readers.read(|c| Eras::read(c, &self.keys))?;
+        let log_key = present.present.clone();
+        *self.eras.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(present);
+        Ok(log_key)
+    }
 }
 
 /// Gives the log of a database that was put back to an older copy a new name, so that it may be
@@ -92,25 +157,24 @@ pub fn reopen(home: &Home) -> Result<Reopened> {
     let _lock = init::lock(home)?;
     let opened = Opened::at(home)?;
     let mut connection = opened.database.connect(Role::Writer)?;
-    let (state, note) = resume(connection.as_mut())?;
+    let (state, note) = resume(connection.as_mut(), &opened.keys, &opened.eras)?;
     let mut head = Head::open(home.dir())?;
-    let behind = init::check_head(&head, &opened.log_key, connection.as_mut(), &state, &note)?;
-    let (Some(_), Some((kept, kept_note))) = (behind, head.highest(&opened.log_key)) else {
+    let behind = init::check_head(&head, &opened.eras, connection.as_mut(), &state, &note)?;
+    let (Some(_), Some((kept, kept_note))) = (behind, head.highest(&opened.eras)) else {
         return Err(Error::Conflict {
             code: "not_behind",
             detail: "The database is not behind the checkpoint kept outside it: there is nothing to recover, and the log keeps its name.".into(),
         });
     };
     let origin = format!("strongroom.bank/{}", hex::encode(&random::bytes::<16>()));
-    let past = format!("{}{} {}\n", lines(connection.as_mut())?, opened.origin, state.height);
     let now_us = clock::now_us();
     let epoch = meta::take_writer(connection.as_mut())?;
     connection.begin()?;
     if !meta::stamp_batch(connection.as_mut(), epoch, &random::bytes())? {
         return Err(Error::Busy);
     }
-    meta::set_value(connection.as_mut(), "origin", origin.as_bytes())?;
-    meta::set_value(connection.as_mut(), ERAS, past.as_bytes())?;
+    end(connection.as_mut(), &opened.eras, state.height)?;
+    meta::set_value(connection.as_mut(), ORIGIN, origin.as_bytes())?;
     let mut tx = Tx::new(connection.as_mut(), &opened.keys, now_us, &state);
     let core = OriginCore { old_checkpoint: kept_note, time_us: now_us };
     tx.append_fact(Kind::Origin, opened.keys.store(), random::bytes(), core.encode());
@@ -121,5 +185,5 @@ pub fn reopen(home: &Home) -> Result<Reopened> {
         .and_then(|()| head.sync())
         .map_err(|e| Error::Internal(format!("the new log's first checkpoint could not be kept: {e}")))?;
     let lost = kept.size.saturating_sub(state.frontier.size());
-    Ok(Reopened { log_key: LogKey::new(&origin, &opened.keys.log.public()), lost })
+    Ok(Reopened { log_key: LogKey::new(&origin, &state.key.public()), lost })
 }

@@ -8,8 +8,9 @@ use std::fs::{File, OpenOptions};
 use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
-use strongroom_ledger::note::{Checkpoint, LogKey};
+use strongroom_ledger::note::Checkpoint;
 
+use crate::era::Eras;
 use crate::{Error, Result};
 
 /// The two slots.
@@ -37,15 +38,15 @@ impl Head {
         Ok(Head { slots: [open("head.0")?, open("head.1")?], next: 0 })
     }
 
-    /// The highest checkpoint that verifies, with its text.
-    pub fn highest(&self, key: &LogKey) -> Option<(Checkpoint, String)> {
+    /// The highest checkpoint that verifies under one of the log's names and keys, with its text.
+    pub fn highest(&self, eras: &Eras) -> Option<(Checkpoint, String)> {
         let read = |file: &File| {
             let mut slot = vec![0; SLOT];
             let length = file.read_at(&mut slot, 0).ok()?;
             slot.truncate(length);
             let text = String::from_utf8(slot).ok()?;
             let note = text.trim_end_matches('\0').to_owned();
-            Some((key.verify(&note).ok()?, note))
+            Some((eras.verify(&note)?, note))
         };
         self.slots.iter().filter_map(read).max_by_key(|(checkpoint, _)| checkpoint.size)
     }

@@ -4,6 +4,7 @@
 use std::fs::File;
 use std::io::ErrorKind;
 use std::os::unix::fs::OpenOptionsExt;
+use std::sync::Arc;
 
 use strongroom_crypto::random;
 use strongroom_crypto::root::Provider;
@@ -12,12 +13,12 @@ use strongroom_ledger::id::{AccountId, KeyId};
 use strongroom_ledger::leaf::{self, KeyChangeCore};
 use strongroom_ledger::merkle::Frontier;
 use strongroom_ledger::money::Currency;
-use strongroom_ledger::note::LogKey;
 use strongroom_ledger::number::NumberScheme;
 use strongroom_sql::{Connection, Role, Url};
 use strongroom_store::{Id, accounts, meta, schema};
 
 use crate::account::new_account;
+use crate::era::Eras;
 use crate::head::Head;
 use crate::home::{BankConfig, Config, DatabaseConfig, Home, KeyConfig, ServerConfig, TlsConfig};
 use crate::keyring::Keyring;
@@ -175,10 +176,12 @@ fn found(
     let (account, balance) = new_account(keys, id, None, AccountKind::Cash, currency, numbers, "Cash", now_us)?;
     accounts::insert(connection, &account, &balance)?;
     let code = people::invite(connection, keys, "admin", now_us)?;
-    let state = LogState { frontier: Frontier::default(), height: -1, last_hash: [0; 32] };
+    let log_key = Arc::new(keys.log(1)?);
+    let public_key = log_key.public().to_bytes();
+    let state = LogState { frontier: Frontier::default(), height: -1, last_hash: [0; 32], key: log_key };
     let mut tx = Tx::new(connection, keys, now_us, &state);
     let key = KeyId::from_time(now_us, random::bytes());
-    let core = KeyChangeCore { key, public_key: keys.log.public().to_bytes(), time_us: now_us };
+    let core = KeyChangeCore { key, public_key, time_us: now_us };
     tx.append_fact(leaf::Kind::KeyChange, key.0, random::bytes(), core.encode());
     let (_, note) = tx.finish(origin, &state)?.ok_or_else(|| Error::Internal("the first block was not made".into()))?;
     connection.commit()?;
@@ -205,15 +208,14 @@ pub(crate) fn lock(home: &Home) -> Result<File> {
 /// Compares the database with the checkpoint kept outside it. Answers why the bank may not write.
 pub(crate) fn check_head(
     head: &Head,
-    key: &LogKey,
+    eras: &Eras,
     connection: &mut dyn Connection,
     state: &LogState,
     note: &str,
 ) -> Result<Option<String>> {
-    let here = key
-        .verify(note)
-        .map_err(|e| Error::Integrity(format!("the newest block's checkpoint does not verify: {e}")))?;
-    let Some((kept, _)) = head.highest(key) else {
+    let here =
+        eras.verify(note).ok_or_else(|| Error::Integrity("the newest block's checkpoint does not verify".into()))?;
+    let Some((kept, _)) = head.highest(eras) else {
         tracing::warn!(
             "no checkpoint is kept outside the database: its age cannot be checked; the present one is kept from now on"
         );

@@ -115,6 +115,9 @@ impl Bank {
         };
         let mut rotated = 0;
         for purpose in purposes {
+            if purpose == Purpose::Log {
+                return Ok(json!({"rotated": 1, "log_key": self.rotate_log()?.to_string()}));
+            }
             if purpose != Purpose::Person {
                 self.keys.rotate(purpose, &SINGLE, now_us)?;
                 rotated += 1;
@@ -156,10 +159,10 @@ fn parsed(person: &str) -> Result<PersonId> {
 }
 
 fn rotatable(name: &str) -> Result<Purpose> {
-    let purpose = Purpose::from_name(name).filter(|purpose| ROTATABLE.contains(purpose));
+    let purpose = Purpose::from_name(name).filter(|purpose| ROTATABLE.contains(purpose) || *purpose == Purpose::Log);
     purpose.ok_or_else(|| {
         let names: Vec<&str> = ROTATABLE.iter().map(|purpose| purpose.name()).collect();
-        Error::Malformed(format!("`{name}` cannot be rotated; give one of {}", names.join(", ")))
+        Error::Malformed(format!("`{name}` cannot be rotated; give one of {}, log", names.join(", ")))
     })
 }
 

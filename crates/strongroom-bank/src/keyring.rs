@@ -52,8 +52,6 @@ pub struct Keyring {
     pub mac: MacKey,
     /// Hashes passwords, with the pepper.
     pub hasher: Hasher,
-    /// Signs the log's checkpoints.
-    pub log: SigningKey,
 }
 
 /// The keys of access tokens: the one that signs, and those whose tokens may still be out.
@@ -105,7 +103,6 @@ impl Keyring {
         };
         let mac = MacKey::new(&single(Purpose::Mac)?);
         let hasher = Hasher::new(&single(Purpose::Pepper)?);
-        let log = SigningKey::from_seed(single(Purpose::Log)?.expose());
         let sealing = |c: &mut dyn Connection, purpose: Purpose, suite: Suite| -> Result<RwLock<Arc<Series>>> {
             Ok(RwLock::new(Arc::new(Series::open(&keks[&purpose], &rows(c, purpose)?, suite)?)))
         };
@@ -119,7 +116,6 @@ impl Keyring {
             keks: RwLock::new(keks),
             mac,
             hasher,
-            log,
             connection: Mutex::new(connection),
         })
     }
@@ -134,6 +130,27 @@ impl Keyring {
         self.tokens.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
+    /// A version of the key that signs the log's checkpoints. The database says which one signs now.
+    pub fn log(&self, version: i64) -> Result<SigningKey> {
+        let mut connection = self.locked();
+        let kek = self.kek(Purpose::Log)?;
+        let rows = keys::of_series(connection.as_mut(), Purpose::Log.name(), &SINGLE)?;
+        let row = rows.into_iter().find(|row| row.version == version && !row.wrapped.is_empty());
+        let row = row.ok_or_else(|| {
+            Error::Integrity(format!("the keyring has no log key {version}; restore keys.db from its backup"))
+        })?;
+        Ok(SigningKey::from_seed(wrapped::unwrap(&kek, &row)?.expose()))
+    }
+
+    /// Makes the version of the log's key that will follow the present one, if it is not there yet.
+    pub fn prepare_log(&self, present: i64, now_us: i64) -> Result<SigningKey> {
+        let newest = self.versions(Purpose::Log, &SINGLE)?.last().map_or(0, |row| row.version);
+        if newest == present {
+            self.insert_next(Purpose::Log, SINGLE, State::PreActive, now_us)?;
+        }
+        self.log(present + 1)
+    }
+
     /// The keys of blind indexes.
     pub fn indexes(&self) -> Arc<Indexes> {
         self.indexes.read().unwrap_or_else(PoisonError::into_inner).clone()
@@ -141,8 +158,13 @@ impl Keyring {
 
     /// Makes and stores a person's key, and proves that it can be read back.
     pub fn create_person(&self, person: Id, now_us: i64) -> Result<()> {
-        let kek = self.kek(Purpose::Person)?;
-        wrapped::insert_next(self.locked().as_mut(), &kek, Purpose::Person, person, State::Active, now_us)?;
+        self.insert_next(Purpose::Person, person, State::Active, now_us)
+    }
+
+    fn insert_next(&self, purpose: Purpose, series: Id, state: State, now_us: i64) -> Result<()> {
+        let mut connection = self.locked();
+        let kek = self.kek(purpose)?;
+        wrapped::insert_next(connection.as_mut(), &kek, purpose, series, state, now_us)?;
         Ok(())
     }
 
@@ -193,9 +215,9 @@ impl Keyring {
         if let Some(series) = self.people.read().unwrap_or_else(PoisonError::into_inner).get(person) {
             return Ok(series.clone());
         }
-        let kek = self.kek(Purpose::Person)?;
         // The lock is held until the series is kept, so that a rotation cannot slip between.
         let mut connection = self.locked();
+        let kek = self.kek(Purpose::Person)?;
         let rows = keys::of_series(connection.as_mut(), Purpose::Person.name(), person)?;
         let series = Arc::new(Series::open(&kek, &rows, Suite::Aes256Gcm)?);
         let mut people = self.people.write().unwrap_or_else(PoisonError::into_inner);
@@ -211,6 +233,8 @@ impl Keyring {
         Context { store: self.store, column, row, kind: LogicalType::Bytes }
     }
 
+    /// A purpose's key-encryption key. Who wraps or unwraps with it holds the connection already, so that
+    /// no new wrapping can come between.
     fn kek(&self, purpose: Purpose) -> Result<Arc<Secret>> {
         let keks = self.keks.read().unwrap_or_else(PoisonError::into_inner);
         keks.get(&purpose).cloned().ok_or_else(|| Error::Internal("a key-encryption key is missing".into()))

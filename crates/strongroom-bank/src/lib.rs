@@ -70,8 +70,7 @@ use writer::{Change, Task, Writer};
 pub struct Bank {
     config: Config,
     origin: String,
-    log_key: LogKey,
-    eras: Arc<Eras>,
+    eras: RwLock<Arc<Eras>>,
     currency: Currency,
     numbers: NumberScheme,
     cash: AccountId,
@@ -171,11 +170,9 @@ impl Opened {
                 "the database belongs to another bank than keys.db: check [database] url in strongroom.toml".into(),
             ));
         }
-        let origin = meta::value(connection.as_mut(), "origin")?.and_then(|o| String::from_utf8(o).ok());
-        let origin =
-            origin.ok_or_else(|| Error::Internal("the database names no log; run `strongroom init`".into()))?;
-        let log_key = LogKey::new(&origin, &keys.log.public());
-        let eras = Eras::read(connection.as_mut(), &keys, log_key.clone())?;
+        let eras = Eras::read(connection.as_mut(), &keys)?;
+        let log_key = eras.present().clone();
+        let origin = log_key.origin().to_owned();
         Ok(Opened { config, keys, origin, log_key, eras, database })
     }
 }
@@ -192,8 +189,8 @@ impl Opened {
     /// Why the bank would not write: its database is behind the checkpoint kept outside it.
     pub fn behind_head(&self, home: &Home) -> Result<Option<String>> {
         let mut connection = self.database.connect(Role::Reader)?;
-        let (log, note) = resume(connection.as_mut())?;
-        init::check_head(&Head::open(home.dir())?, &self.log_key, connection.as_mut(), &log, &note)
+        let (log, note) = resume(connection.as_mut(), &self.keys, &self.eras)?;
+        init::check_head(&Head::open(home.dir())?, &self.eras, connection.as_mut(), &log, &note)
     }
 }
 
@@ -201,16 +198,16 @@ impl Bank {
     /// Opens a bank and starts its writer.
     pub fn open(home: &Home) -> Result<Arc<Self>> {
         let lock = init::lock(home)?;
-        let Opened { config, keys, origin, log_key, eras, database } = Opened::at(home)?;
+        let Opened { config, keys, origin, eras, database, .. } = Opened::at(home)?;
         let mut connection = database.connect(Role::Writer)?;
         strongroom_store::schema::migrate_bank(connection.as_mut(), clock::now_us())?;
         for warning in connection.durability_warnings()? {
             tracing::warn!("{warning}");
         }
         let epoch = meta::take_writer(connection.as_mut())?;
-        let (log, note) = resume(connection.as_mut())?;
+        let (log, note) = resume(connection.as_mut(), &keys, &eras)?;
         let head = Head::open(home.dir())?;
-        let stopped = init::check_head(&head, &log_key, connection.as_mut(), &log, &note)?;
+        let stopped = init::check_head(&head, &eras, connection.as_mut(), &log, &note)?;
         let stopped = Arc::new(Stopped(RwLock::new(stopped)));
         let cash = accounts::of_bank(connection.as_mut())?.first().map(|row| AccountId(row.id));
         let cash = cash.ok_or_else(|| Error::Internal("the bank has no cash account; run `strongroom init`".into()))?;
@@ -248,8 +245,7 @@ impl Bank {
             numbers: init::scheme(&config.bank.numbers)?,
             config,
             origin,
-            log_key,
-            eras: Arc::new(eras),
+            eras: RwLock::new(Arc::new(eras)),
             cash,
             keys,
             queue,
@@ -267,6 +263,7 @@ impl Bank {
             _lock: lock,
         });
         bank.finish_erasures()?;
+        bank.keys.activate_log(bank.eras().version(), clock::now_us())?;
         keeper::start(&bank).map_err(|e| Error::Internal(format!("cannot start the keeper of keys: {e}")))?;
         Ok(bank)
     }
@@ -305,8 +302,12 @@ impl Bank {
     }
 
     /// The log's public key.
-    pub fn log_key(&self) -> &LogKey {
-        &self.log_key
+    pub fn log_key(&self) -> LogKey {
+        self.eras().present().clone()
+    }
+
+    fn eras(&self) -> Arc<Eras> {
+        self.eras.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// The currency of its accounts.
@@ -461,13 +462,14 @@ fn tend_wal(database: Database, counters: std::sync::Weak<Counters>) {
 }
 
 /// Where the log stands, by its own rows.
-fn resume(connection: &mut dyn Connection) -> Result<(LogState, String)> {
+fn resume(connection: &mut dyn Connection, keys: &Keyring, eras: &Eras) -> Result<(LogState, String)> {
     let Some(block) = log::last_block(connection)? else {
         return Err(Error::Internal("the log has no first block; run `strongroom init`".into()));
     };
     let size = block.size as u64;
     let frontier = Frontier::load(size, &mut logs::Hashes { connection })?;
-    Ok((LogState { frontier, height: block.height, last_hash: block.hash }, block.note))
+    let key = Arc::new(keys.log(eras.version())?);
+    Ok((LogState { frontier, height: block.height, last_hash: block.hash, key }, block.note))
 }
 
 /// A path for messages.

@@ -44,7 +44,7 @@ impl Bank {
     /// A tile or entry bundle of the public log, as C2SP tlog-tiles lays them out.
     pub async fn tile(&self, path: &str) -> Result<Vec<u8>> {
         let path: TilePath = path.parse().map_err(|_| Error::NotFound)?;
-        let size = self.log_key.verify(&self.checkpoint()).map_err(|e| Error::Internal(e.to_string()))?.size;
+        let size = self.log_size()?;
         self.read(move |c| {
             let (level, index, width) = (path.level(), path.index(), u64::from(path.width()));
             let below = size >> (8 * u32::from(level.unwrap_or(0)));
@@ -59,6 +59,11 @@ impl Bank {
             })
         })
         .await
+    }
+
+    fn log_size(&self) -> Result<u64> {
+        let checkpoint = self.eras().verify(&self.checkpoint());
+        Ok(checkpoint.ok_or_else(|| Error::Internal("the published checkpoint does not verify".into()))?.size)
     }
 
     /// Blocks below a height, newest first.

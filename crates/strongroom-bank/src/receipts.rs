@@ -51,7 +51,7 @@ impl Bank {
     /// Its receipt, as canonical text.
     pub async fn receipt(&self, caller: &Caller, id: TransferId) -> Result<String> {
         let (keys, caller, now_us) = (self.keys.clone(), caller.clone(), clock::now_us());
-        let (eras, newest) = (self.eras.clone(), self.checkpoint());
+        let (eras, newest) = (self.eras(), self.checkpoint());
         self.read_at_once(move |c| {
             sessions::see(c, &keys, &caller, now_us)?;
             let (row, side) = see_posting(c, &keys, &caller, id)?;

@@ -29,7 +29,7 @@ impl Bank {
             count += self.change_blocking(move |tx| {
                 let mut changed = 0;
                 for person in &page {
-                    let Some(indexes) = of_person(tx.keys, person)? else { continue };
+                    let Some(indexes) = readable(person.id, of_person(tx.keys, person))?.flatten() else { continue };
                     if indexes != person.indexes {
                         changed += u64::from(identity::set_indexes(tx.connection, person, &indexes)?);
                     }
@@ -48,10 +48,23 @@ impl Bank {
             count += self.change_blocking(move |tx| {
                 let mut changed = 0;
                 for mut row in accounts::by_ids(tx.connection, &page, true)? {
-                    changed += u64::from(reindex_account(tx.connection, tx.keys, &mut row)?);
+                    let outcome = reindex_account(tx.connection, tx.keys, &mut row);
+                    changed += u64::from(readable(row.id, outcome)?.unwrap_or(false));
                 }
                 Ok(changed)
             })?;
+        }
+    }
+}
+
+/// What does not open stays as it is, for someone to look at; it keeps nobody else from being found.
+fn readable<T>(id: Id, outcome: Result<T>) -> Result<Option<T>> {
+    match outcome {
+        Ok(done) => Ok(Some(done)),
+        Err(Error::Database(e)) => Err(e.into()),
+        Err(e) => {
+            tracing::error!(target: "strongroom::integrity", id = crate::hex::encode(&id), error = %e, "a row could not be indexed anew");
+            Ok(None)
         }
     }
 }

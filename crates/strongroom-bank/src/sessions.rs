@@ -398,6 +398,10 @@ impl NewSession {
 /// A try is counted before the code is looked at; a right code uses up its step and the challenge.
 fn meet_challenge(tx: &mut Tx<'_>, id: &Id, code: &str, new: &NewSession) -> Result<Option<(SessionRow, [u8; 32])>> {
     let Some(challenge) = live_challenge(tx.connection, tx.keys, id, SIGN_IN, tx.now_us)? else { return Ok(None) };
+    // Counted over all of the person's challenges: they can be begun at will.
+    if identity::tries_of(tx.connection, &challenge.person, tx.now_us)? >= rules::WRONG_CODES_MAX {
+        return Ok(None);
+    }
     let factors = identity::factors_of(tx.connection, &challenge.person)?;
     let met = factors
         .iter()

@@ -1,5 +1,8 @@
 //! One batch's transaction: the connection, the time it is decided at, and what it adds to the log.
 
+use std::sync::Arc;
+
+use strongroom_crypto::sign::SigningKey;
 use strongroom_ledger::leaf;
 use strongroom_ledger::merkle::{self, Frontier};
 use strongroom_ledger::note::Checkpoint;
@@ -19,6 +22,8 @@ pub struct Tx<'a> {
     pub now_us: i64,
     /// The height of the block this batch makes.
     pub height: i64,
+    /// Signs from the next block on, if this batch changes the log's key.
+    pub next_key: Option<Arc<SigningKey>>,
     frontier: Frontier,
     leaves: Vec<LeafRow>,
     facts: Vec<FactRow>,
@@ -34,6 +39,8 @@ pub struct LogState {
     pub height: i64,
     /// Its hash.
     pub last_hash: [u8; 32],
+    /// Signs the checkpoints.
+    pub key: Arc<SigningKey>,
 }
 
 impl<'a> Tx<'a> {
@@ -44,6 +51,7 @@ impl<'a> Tx<'a> {
             keys,
             now_us,
             height: log.height + 1,
+            next_key: None,
             frontier: log.frontier.clone(),
             leaves: Vec::new(),
             facts: Vec::new(),
@@ -82,7 +90,7 @@ impl<'a> Tx<'a> {
         }
         let checkpoint =
             Checkpoint { origin: origin.to_owned(), size: self.frontier.size(), root: self.frontier.root() };
-        let note = checkpoint.sign(&self.keys.log);
+        let note = checkpoint.sign(&log.key);
         let mut block = BlockRow {
             height: self.height,
             previous: log.last_hash,
@@ -93,7 +101,9 @@ impl<'a> Tx<'a> {
         };
         block.hash = block_hash(&block);
         log::append(self.connection, &self.leaves, &self.facts, &self.tiles, &block)?;
-        Ok(Some((LogState { frontier: self.frontier, height: block.height, last_hash: block.hash }, block.note)))
+        let key = self.next_key.unwrap_or_else(|| log.key.clone());
+        let state = LogState { frontier: self.frontier, height: block.height, last_hash: block.hash, key };
+        Ok(Some((state, block.note)))
     }
 }
 
@@ -102,7 +112,7 @@ pub fn fact_commitment(kind: leaf::Kind, salt: &Id, core: &[u8]) -> [u8; 32] {
     leaf::commitment(kind, &leaf::part_hash(leaf::CORE, salt, core), &[0; 32], &[0; 32])
 }
 
-/// The hash that links blocks: over height, the previous hash, time and the signed checkpoint.
+/// The hash that links blocks: over height, the previous hash, size, time and the signed checkpoint.
 pub fn block_hash(block: &BlockRow) -> [u8; 32] {
     strongroom_crypto::digest::sha256_parts(&[
         b"strongroom block v1\0",

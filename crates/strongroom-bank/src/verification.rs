@@ -55,7 +55,7 @@ impl Checks {
 impl Bank {
     /// Checks one posting that the caller takes part in or ordered.
     pub async fn verification(&self, caller: &Caller, id: TransferId) -> Result<Checks> {
-        let (keys, caller, now_us, eras) = (self.keys.clone(), caller.clone(), clock::now_us(), self.eras.clone());
+        let (keys, caller, now_us, eras) = (self.keys.clone(), caller.clone(), clock::now_us(), self.eras());
         self.read_at_once(move |c| {
             sessions::see(c, &keys, &caller, now_us)?;
             let row = match see_posting(c, &keys, &caller, id) {

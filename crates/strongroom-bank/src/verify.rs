@@ -5,6 +5,7 @@ mod devices;
 
 use std::collections::{BTreeMap, HashMap};
 
+use strongroom_ledger::leaf::{Kind, LogKeyCore};
 use strongroom_ledger::merkle::{self, Frontier};
 use strongroom_ledger::note::Checkpoint;
 use strongroom_sql::{Connection, Role};
@@ -44,7 +45,7 @@ pub struct Report {
 pub fn verify_home(home: &Home) -> Result<Report> {
     let opened = Opened::at(home)?;
     // Read before the snapshot: a running server keeps a checkpoint after its commit.
-    let head = crate::head::Head::open(home.dir())?.highest(&opened.log_key).map(|(checkpoint, _)| checkpoint);
+    let head = crate::head::Head::open(home.dir())?.highest(&opened.eras).map(|(checkpoint, _)| checkpoint);
     let mut connection = opened.database.connect(Role::Reader)?;
     connection.begin()?; // one snapshot for every table
     let mut report = Report::default();
@@ -121,8 +122,14 @@ fn expected_leaves(
     stream(
         |each| log::each_fact(connection, each),
         |row: FactRow| {
-            let kind = row.core.first().copied().and_then(strongroom_ledger::leaf::Kind::of_core);
+            let kind = row.core.first().copied().and_then(Kind::of_core);
             let kind = kind.ok_or_else(|| integrity(format!("leaf {}: its fact has an unknown kind", row.position)))?;
+            if kind == Kind::LogKey && !LogKeyCore::decode(&row.core).is_ok_and(|core| core.verify()) {
+                return Err(integrity(format!(
+                    "leaf {}: the change of the log's key is not signed by both keys",
+                    row.position
+                )));
+            }
             expected.insert(row.position, fact_commitment(kind, &row.salt, &row.core));
             Ok(())
         },

@@ -52,12 +52,6 @@ pub fn normal_phone(text: &str) -> Result<String, NotNormal> {
     Ok(format!("+{digits}"))
 }
 
-/// Upper case without spaces and hyphens.
-pub fn normal_account_number(text: &str) -> Result<String, NotNormal> {
-    let kept: String = text.chars().filter(|c| !matches!(c, ' ' | '-')).map(|c| c.to_ascii_uppercase()).collect();
-    if kept.is_empty() || !kept.bytes().all(|b| b.is_ascii_alphanumeric()) { Err(NotNormal) } else { Ok(kept) }
-}
-
 fn nonempty(text: String) -> Result<String, NotNormal> {
     if text.is_empty() { Err(NotNormal) } else { Ok(text) }
 }
@@ -74,7 +68,6 @@ mod tests {
         assert_eq!(normal_phone("0052 55 1234 5678").unwrap(), "+525512345678");
         assert_eq!(normal_phone("12ab34567").unwrap_err(), NotNormal);
         assert_eq!(normal_username("Jose\u{301}").unwrap(), "jos\u{e9}");
-        assert_eq!(normal_account_number("de89 3704-0044").unwrap(), "DE8937040044");
     }
 
     #[test]

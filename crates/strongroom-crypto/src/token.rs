@@ -75,7 +75,12 @@ pub fn verify(
     let (signed, signature) = token.rsplit_once('.').ok_or(TokenError::Malformed)?;
     let (header, claims) = signed.split_once('.').ok_or(TokenError::Malformed)?;
     let decode = |text: &str| base64url::decode(text).ok_or(TokenError::Malformed);
-    let header: Header = serde_json::from_slice(&decode(header)?).map_err(|_| TokenError::Malformed)?;
+    let header = decode(header)?;
+    // A derived reader takes an array for a struct; a header is an object.
+    let header: Header = match header.first() {
+        Some(b'{') => serde_json::from_slice(&header).map_err(|_| TokenError::Malformed)?,
+        _ => return Err(TokenError::Malformed),
+    };
     if header.alg != "EdDSA" || header.typ != TYPE {
         return Err(TokenError::Malformed);
     }

@@ -6,8 +6,11 @@
 //! nothing about the others. The first byte of a core is its leaf's [`Kind`].
 
 mod bytes;
+mod log_key;
 
 use strongroom_crypto::digest::{sha256, sha256_parts};
+
+pub use log_key::LogKeyCore;
 
 use crate::id::{AccountId, DeviceId, KeyId, PersonId, TransferId};
 use crate::merkle::Hash;
@@ -58,13 +61,15 @@ pub enum Kind {
     Erasure = 4,
     /// The log continues another one.
     Origin = 5,
+    /// The log's own key was followed by another one.
+    LogKey = 6,
 }
 
 impl Kind {
     /// The kind with this number, which a core begins with.
     pub fn of_core(first: u8) -> Option<Self> {
         use Kind::*;
-        [Posting, Device, KeyChange, Erasure, Origin].into_iter().find(|kind| *kind as u8 == first)
+        [Posting, Device, KeyChange, Erasure, Origin, LogKey].into_iter().find(|kind| *kind as u8 == first)
     }
 }
 

@@ -214,16 +214,6 @@ pub fn set_indexes(connection: &mut dyn Connection, person: &Indexed, indexes: &
     Ok(changed == 1)
 }
 
-/// People whose e-mail address has this blind index.
-pub fn people_by_email(connection: &mut dyn Connection, index: &Id) -> Result<Vec<PersonRow>> {
-    select(connection, "people", PERSON, &["email_index"], &[*index], person_row)
-}
-
-/// People whose phone number has this blind index.
-pub fn people_by_phone(connection: &mut dyn Connection, index: &Id) -> Result<Vec<PersonRow>> {
-    select(connection, "people", PERSON, &["phone_index"], &[*index], person_row)
-}
-
 fn select<T>(
     connection: &mut dyn Connection,
     table: &'static str,

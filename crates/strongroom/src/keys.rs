@@ -20,7 +20,7 @@ pub enum Verb {
     Status,
     /// Follow keys by their next versions; what the old ones sealed is sealed anew
     Rotate {
-        /// credential, bank, token or person [default: all of them]
+        /// credential, bank, token, index or person [default: all of these]; or log, whose key others have pinned
         purpose: Option<String>,
         /// Only this person's key
         #[arg(long, value_name = "USR", conflicts_with = "purpose")]

@@ -86,6 +86,7 @@ fn prepare(global: &Global, args: &Args) -> Outcome<Home> {
 }
 
 async fn run_bank(global: &Global, home: &Home, args: Args) -> Outcome {
+    let stop = stop_asked()?;
     let bank = Bank::open(home)?;
     if let Some(why) = bank.read_only() {
         eprintln!("strongroom: {why}");
@@ -110,7 +111,7 @@ async fn run_bank(global: &Global, home: &Home, args: Args) -> Outcome {
     }
     announce(global, &address.to_string(), &ca_file, &log_key, &people);
     let app = Arc::new(App { bank: bank.clone(), ca });
-    serve(listener, Arc::new(tls), router(app), Limits::default(), stop_asked()).await;
+    serve(listener, Arc::new(tls), router(app), Limits::default(), stop).await;
     tokio::task::spawn_blocking(move || bank.close()).await.map_err(failed)?;
     Ok(())
 }
@@ -165,14 +166,14 @@ fn announce(global: &Global, address: &str, ca: &Path, log_key: &str, people: &[
     });
 }
 
-async fn stop_asked() {
-    let (Ok(mut terminate), Ok(mut interrupt)) = (signal(SignalKind::terminate()), signal(SignalKind::interrupt()))
-    else {
-        tracing::error!("signals cannot be received; stop the process by force");
-        return std::future::pending().await;
-    };
-    tokio::select! {
-        _ = terminate.recv() => {}
-        _ = interrupt.recv() => {}
-    }
+/// Ends when the process is asked to stop. From this call on a signal is waited for and no longer kills.
+fn stop_asked() -> Outcome<impl Future<Output = ()>> {
+    let hear = |kind| signal(kind).map_err(failed);
+    let (mut terminate, mut interrupt) = (hear(SignalKind::terminate())?, hear(SignalKind::interrupt())?);
+    Ok(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+    })
 }

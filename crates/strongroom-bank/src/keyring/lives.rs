@@ -23,8 +23,8 @@ impl Keyring {
     /// Gives a series its next version, which protects from now on; the one before opens what it
     /// sealed and waits for that to be sealed anew. Answers the new version.
     pub fn rotate(&self, purpose: Purpose, series: &Id, now_us: i64) -> Result<i64> {
-        let kek = self.kek(purpose)?;
         let mut connection = self.locked();
+        let kek = self.kek(purpose)?;
         let next = transaction(connection.as_mut(), |c| {
             let before = keys::of_series(c, purpose.name(), series)?;
             let active = before.iter().find(|key| key.state == State::Active as i64);
@@ -41,9 +41,30 @@ impl Keyring {
         Ok(next.version)
     }
 
+    /// The states of the log's keys follow what the database says: this version signs.
+    pub fn activate_log(&self, present: i64, now_us: i64) -> Result<()> {
+        let mut connection = self.locked();
+        transaction(connection.as_mut(), |c| {
+            for key in keys::of_series(c, Purpose::Log.name(), &SINGLE)? {
+                match State::from_number(key.state) {
+                    Some(State::Active) if key.version < present => change(c, &key, State::Deactivated, false, now_us)?,
+                    Some(State::PreActive) if key.version == present => change(c, &key, State::Active, false, now_us)?,
+                    _ => {}
+                }
+            }
+            Ok(())
+        })
+    }
+
     /// Marks a version as known to someone else. An active one is followed first.
     pub fn compromise(&self, purpose: Purpose, series: &Id, version: i64, now_us: i64) -> Result<()> {
         let is_active = self.version(purpose, series, version)?.state == State::Active as i64;
+        if is_active && !purpose.is_renewed() && purpose != Purpose::Token {
+            return Err(refused(
+                "key_active",
+                "This key is active and has no next version yet. The log's is followed with `keys rotate log`; those of MACs and of the pepper cannot be followed.",
+            ));
+        }
         if is_active {
             self.rotate(purpose, series, now_us)?;
         }

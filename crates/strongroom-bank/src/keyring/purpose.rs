@@ -83,8 +83,7 @@ impl Purpose {
 
     /// When its keys are due by themselves. A person's key draws random 96-bit nonces, of which
     /// SP 800-38D allows 2³² under one key; it is followed long before. What is pinned by others
-    /// (the log's key) or would have to rewrite every row (MACs, indexes, peppers) is followed only
-    /// when it is asked for.
+    /// (the log's key) or touches every row (indexes) is followed only when it is asked for.
     pub fn policy(self) -> Option<Policy> {
         const DAY_US: i64 = 24 * 3600 * 1_000_000;
         match self {

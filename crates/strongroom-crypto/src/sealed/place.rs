@@ -2,7 +2,7 @@
 
 use super::HEADER;
 
-/// A column's id: random, and never changed.
+/// A column's id, never changed: a constant for the bank's own, random for a shielded column.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct ColumnId(pub [u8; 16]);
 

@@ -17,6 +17,7 @@ crate::on_both_databases!(
     keys_are_followed_under_traffic_and_kills,
     an_erased_person_is_unreadable_and_the_ledger_holds,
     everyone_is_found_while_the_index_key_is_followed_and_after,
+    the_logs_key_is_followed_and_old_proofs_hold,
 );
 
 const POSTINGS: usize = 1_500;
@@ -337,4 +338,44 @@ fn indexes(bank: &TestBank) -> Vec<Vec<u8>> {
                UNION ALL SELECT number_index FROM accounts";
     let rows = bank.sql().query(sql, &[]).expect("indexes can be read");
     rows.iter().map(|row| row.bytes(0).expect("bytes").to_vec()).collect()
+}
+
+fn the_logs_key_is_followed_and_old_proofs_hold(engine: Engine) {
+    let mut bank = TestBank::open(engine);
+    let ([mut ana, _ben], accounts) = block_on(found(&bank));
+    let old = bank.log_key().to_owned();
+    let post = async |ana: &Customer, id: &str| -> String {
+        let posted: Value = ana.order(&described(id, &accounts)).await.json().expect("JSON");
+        posted["id"].as_str().expect("an id").to_owned()
+    };
+    let early = block_on(post(&ana, "early"));
+    let rotated = keys(&bank, &["rotate", "log"]);
+    let new = rotated["log_key"].as_str().expect("the new key").to_owned();
+    assert_ne!(new, old);
+    assert_eq!(new.split('+').next(), old.split('+').next(), "the name stays, so orders are signed as before");
+    // Once with nothing posted under the new key yet, and once afterwards.
+    for round in ["first", "second"] {
+        bank.stop();
+        bank.verify();
+        bank.start(&[]);
+        assert_eq!(bank.log_key(), new);
+        ana.signed_in_again(&bank);
+        let late = block_on(post(&ana, round));
+        for (id, key, other) in [(&early, &old, &new), (&late, &new, &old)] {
+            let (receipt, report) = block_on(async {
+                let receipt = ana.client.receipt(id).await.expect("a receipt");
+                (receipt, ana.client.verification(id).await.expect("it is checked"))
+            });
+            assert!(report.is_valid, "{report:?}");
+            let file = bank.folder.path().join("receipt.txt");
+            std::fs::write(&file, receipt).expect("it can be written");
+            let verify = |key: &str| {
+                let path = file.to_str().expect("a path is text");
+                bank.run(&["ledger", "verify-receipt", path, "--log-key", key]).status.code()
+            };
+            assert_eq!((verify(key), verify(other)), (Some(0), Some(5)), "{round}");
+        }
+    }
+    keys(&bank, &["rotate", "log"]);
+    block_on(post(&ana, "third"));
 }
