@@ -63,7 +63,8 @@ pub fn initialise(home: &Home, options: &Options) -> Result<Initialised> {
             ),
         });
     }
-    let store: Id = random::bytes();
+    // What an init that was stopped has left is gone on with: its keys are this bank's.
+    let store: Id = begun(home)?.unwrap_or_else(random::bytes);
     let config = configure(home, options, &store)?;
     let currency: Currency = config.bank.currency.parse().map_err(|_| {
         Error::Malformed(format!(
@@ -76,7 +77,7 @@ pub fn initialise(home: &Home, options: &Options) -> Result<Initialised> {
     let _lock = lock(home)?;
     let database = Database::of(home, &config)?;
     let mut connection = database.connect(Role::Writer)?;
-    refuse_foreign(connection.as_mut())?;
+    refuse_foreign(connection.as_mut(), &store)?;
     let provider = Provider::parse(&config.key.root).map_err(|e| Error::Malformed(e.to_string()))?;
     let root = create_root(&provider)?;
     let now_us = clock::now_us();
@@ -88,11 +89,27 @@ pub fn initialise(home: &Home, options: &Options) -> Result<Initialised> {
     }
     let keys = Keyring::open(keyring, &root)?;
     schema::migrate_bank(connection.as_mut(), now_us)?;
-    let origin = origin(&keys.store());
-    let enrolment_code = found(home, connection.as_mut(), &keys, &origin, currency, numbers, now_us)?;
+    let enrolment_code = if meta::value(connection.as_mut(), "store")?.is_some() {
+        // It was founded; only its first code was never told.
+        people::invite(connection.as_mut(), &keys, "admin", now_us)?
+    } else {
+        found(home, connection.as_mut(), &keys, &origin(&keys.store()), currency, numbers, now_us)?
+    };
     // The configuration comes last: a home without it is empty, and init may be run again.
     home.write_config(&config)?;
     Ok(Initialised { enrolment_code, root_key: config.key.root })
+}
+
+/// The store id of a bank whose making was stopped before it had a configuration.
+fn begun(home: &Home) -> Result<Option<Id>> {
+    let path = home.path("keys.db");
+    if !path.exists() {
+        return Ok(None);
+    }
+    let url = Url::parse(&format!("sqlite:{}", path.display()))?;
+    let mut keyring = strongroom_sql::open(&url, None, Role::Writer)?;
+    schema::migrate_keyring(keyring.as_mut(), clock::now_us())?;
+    Ok(meta::value(keyring.as_mut(), "store")?.and_then(|store| store.try_into().ok()))
 }
 
 fn configure(home: &Home, options: &Options, store: &Id) -> Result<Config> {
@@ -112,7 +129,12 @@ fn configure(home: &Home, options: &Options, store: &Id) -> Result<Config> {
         },
         database: DatabaseConfig {
             url: options.database.clone().unwrap_or_else(|| "sqlite:bank.db".into()),
-            password_file: options.password_file.clone(),
+            password_file: options
+                .password_file
+                .as_deref()
+                .map(std::path::absolute)
+                .transpose()
+                .map_err(|e| Error::Malformed(format!("--password-file: {e}")))?,
         },
         key: KeyConfig { root, rotate_after_days: None, rotate_after_uses: None },
         server: ServerConfig::default(),
@@ -139,14 +161,14 @@ fn create_root(provider: &Provider) -> Result<strongroom_crypto::secret::Secret>
     provider.load().map_err(|e| Error::Internal(e.to_string()))
 }
 
-fn refuse_foreign(connection: &mut dyn Connection) -> Result<()> {
-    let held = meta::value(connection, "origin").ok().flatten();
+fn refuse_foreign(connection: &mut dyn Connection, store: &Id) -> Result<()> {
+    let held = meta::value(connection, "store").ok().flatten();
     match held {
-        Some(_) => Err(Error::Conflict {
+        Some(held) if held != store => Err(Error::Conflict {
             code: "database_in_use",
             detail: "This database holds a bank already, and this home does not have its keys. Give an empty database, or the bank's own home.".into(),
         }),
-        None => Ok(()),
+        _ => Ok(()),
     }
 }
 

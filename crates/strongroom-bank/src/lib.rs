@@ -186,6 +186,11 @@ impl Opened {
         Ok((block.size, block.note))
     }
 
+    /// The checkpoint that is kept outside the database, if one of the two files holds it.
+    pub fn kept_size(&self, home: &Home) -> Result<Option<u64>> {
+        Ok(Head::open(home.dir())?.highest(&self.eras).map(|(checkpoint, _)| checkpoint.size))
+    }
+
     /// Why the bank would not write: its database is behind the checkpoint kept outside it.
     pub fn behind_head(&self, home: &Home) -> Result<Option<String>> {
         let mut connection = self.database.connect(Role::Reader)?;
@@ -206,11 +211,22 @@ impl Bank {
         }
         let epoch = meta::take_writer(connection.as_mut())?;
         let (log, note) = resume(connection.as_mut(), &keys, &eras)?;
-        let head = Head::open(home.dir())?;
+        let mut head = Head::open(home.dir())?;
         let stopped = init::check_head(&head, &eras, connection.as_mut(), &log, &note)?;
+        if head.highest(&eras).is_none() {
+            let kept = head.keep(&note).and_then(|()| head.sync());
+            kept.map_err(|e| Error::Internal(format!("the checkpoint cannot be kept in {}: {e}", shown(home.dir()))))?;
+        }
         let stopped = Arc::new(Stopped(RwLock::new(stopped)));
-        let cash = accounts::of_bank(connection.as_mut())?.first().map(|row| AccountId(row.id));
+        let cash = accounts::of_bank(connection.as_mut())?.into_iter().next();
         let cash = cash.ok_or_else(|| Error::Internal("the bank has no cash account; run `strongroom init`".into()))?;
+        if cash.currency != config.bank.currency {
+            return Err(Error::Internal(format!(
+                "[bank] currency in strongroom.toml is {}, and the bank's accounts are in {}: put {} back",
+                config.bank.currency, cash.currency, cash.currency
+            )));
+        }
+        let cash = AccountId(cash.id);
         let last_us = log::last_block(connection.as_mut())?.map_or(0, |block| block.time_us);
         let published = Arc::new(RwLock::new(note));
         let counters = Arc::new(Counters::default());

@@ -82,6 +82,8 @@ impl From<strongroom_client::Error> for Failure {
             Error::Unreachable { .. } | Error::Lost { .. } => Exit::TryAgain,
             Error::Untrusted { .. } => Exit::NotVerified,
             Error::Refused { problem, .. } => match problem.status {
+                400 => Exit::Usage,
+                422 if problem.code == "invalid" => Exit::Usage,
                 401 | 403 => Exit::NotAllowed,
                 404 => Exit::NotFound,
                 429 | 503 => Exit::TryAgain,

@@ -39,12 +39,23 @@ const RENEWAL_LOOK: Duration = Duration::from_secs(3600);
 
 /// Serves until SIGTERM or SIGINT, then finishes what was accepted.
 pub fn run(global: &Global, args: Args) -> Outcome {
+    if let Some(listen) = &args.listen {
+        check_address(listen)?;
+    }
     let home = prepare(global, &args)?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
         .map_err(|e| Failure::new(Exit::Failed, format!("cannot start: {e}")))?;
     runtime.block_on(run_bank(global, &home, args))
+}
+
+/// A mistyped address is told before an empty home becomes a bank.
+fn check_address(address: &str) -> Outcome {
+    let port =
+        address.rsplit_once(':').filter(|(host, _)| !host.is_empty()).and_then(|(_, port)| port.parse::<u16>().ok());
+    let words = || format!("--listen {address} is not an address; write HOST:PORT, like 127.0.0.1:8443");
+    port.map(drop).ok_or_else(|| Failure::new(Exit::Usage, words()))
 }
 
 /// The home to serve, initialised when it was empty.

@@ -1,7 +1,7 @@
 //! `strongroom status` and `strongroom doctor`: what the home holds, and what could go wrong.
 
 use serde_json::json;
-use strongroom_bank::Opened;
+use strongroom_bank::{Home, Opened};
 use strongroom_sql::Role;
 
 use crate::Global;
@@ -52,6 +52,14 @@ pub fn doctor(global: &Global) -> Outcome {
                 .into(),
         );
     }
+    warnings.extend(modes(&home));
+    if opened.kept_size(&home)?.is_none() {
+        warnings.push(
+            "No checkpoint is kept outside the database (head.0 and head.1 are missing or unreadable): an older copy of the database \
+             would not be noticed. The next start keeps the present one; compare it with one that you saved."
+                .into(),
+        );
+    }
     warnings.extend(opened.behind_head(&home)?);
     global.print(&json!({"ok": warnings.is_empty(), "warnings": warnings}), || {
         if warnings.is_empty() { "Everything the bank relies on is in order.".into() } else { warnings.join("\n") }
@@ -61,4 +69,28 @@ pub fn doctor(global: &Global) -> Outcome {
     } else {
         Err(Failure::new(Exit::Failed, format!("{} things need attention", warnings.len())))
     }
+}
+
+/// Files that others may read or change, and should not.
+fn modes(home: &Home) -> Vec<String> {
+    use std::os::unix::fs::PermissionsExt;
+    let mode = |name: &str| std::fs::metadata(home.path(name)).ok().map(|file| file.permissions().mode() & 0o777);
+    let mut warnings = Vec::new();
+    if let Some(open) = std::fs::metadata(home.dir()).ok().map(|dir| dir.permissions().mode() & 0o777)
+        && open & 0o077 != 0
+    {
+        warnings.push(format!("The home is open to others (mode {open:o}); run: chmod 700 {}", home.dir().display()));
+    }
+    for name in ["keys.db", "bank.db", "tls/server.key", "tls/ca.key", "demo.json"] {
+        let is_shut = mode("").is_some_and(|home| home & 0o077 == 0) && name.ends_with(".db");
+        if let Some(open) = mode(name).filter(|open| open & 0o077 != 0 && !is_shut) {
+            let path = home.path(name);
+            warnings.push(format!(
+                "{} is open to others (mode {open:o}); run: chmod 600 {}",
+                path.display(),
+                path.display()
+            ));
+        }
+    }
+    warnings
 }

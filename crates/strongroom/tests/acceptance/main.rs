@@ -15,6 +15,7 @@ mod command_line;
 mod intrusions;
 mod key_lives;
 mod kill;
+mod local_commands;
 mod memory;
 mod older_copy;
 mod once;
