@@ -153,7 +153,7 @@ impl Home {
                 path.display()
             ))
         })?;
-        toml::from_str(&text).map_err(|e| Error::Internal(format!("{}: {}", path.display(), explain(&e))))
+        toml::from_str(&text).map_err(|e| Error::Internal(format!("{}: {}", path.display(), explain(&e, &text))))
     }
 
     /// Writes the configuration of a new home.
@@ -211,14 +211,18 @@ pub fn read_private(path: &Path) -> Result<String> {
 }
 
 /// An unknown key gets the nearest known one beside it.
-fn explain(error: &toml::de::Error) -> String {
+fn explain(error: &toml::de::Error, text: &str) -> String {
     let message = error.message();
     let mut quoted = message.split('`').skip(1).step_by(2);
     let nearest = message.starts_with("unknown field").then(|| {
         let unknown = quoted.next().unwrap_or_default();
         quoted.max_by(|a, b| strsim::jaro_winkler(unknown, a).total_cmp(&strsim::jaro_winkler(unknown, b)))
     });
-    let line = error.span().map_or(String::new(), |span| format!(" (at byte {})", span.start));
+    let line = error.span().map_or(String::new(), |span| {
+        let before = text.get(..span.start).unwrap_or_default();
+        let column = before.chars().rev().take_while(|c| *c != '\n').count() + 1;
+        format!(" (line {}, column {column})", before.matches('\n').count() + 1)
+    });
     match nearest.flatten() {
         Some(known) => format!("{message}{line}. Did you mean `{known}`?"),
         None => format!("{message}{line}"),

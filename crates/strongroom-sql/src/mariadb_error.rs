@@ -71,6 +71,13 @@ fn served(code: u16, message: &str) -> Error {
     let message = if names_only(code) { message.to_owned() } else { without_values(code, message) };
     let cure = match kind {
         Kind::Busy => " (try again)",
+        Kind::Denied if matches!(code, 1045 | 1698) => {
+            " (check the user in the URL, and its password: --password-file FILE or STRONGROOM_DATABASE_PASSWORD)"
+        }
+        Kind::Denied => {
+            " (the user needs ALL PRIVILEGES on the bank's database: GRANT ALL PRIVILEGES ON database.* TO user)"
+        }
+        Kind::NotFound if code == 1049 => " (make it first: CREATE DATABASE)",
         Kind::Full => " (free some disk space on the server; what was committed is safe)",
         _ => "",
     };

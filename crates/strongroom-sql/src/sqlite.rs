@@ -260,6 +260,11 @@ fn translate(error: rusqlite::Error) -> Error {
     let cure = match kind {
         Kind::Busy => " (another process holds the database; try again)",
         Kind::Full => " (free some disk space; what was committed is safe)",
+        Kind::NotFound if message.starts_with("no such table") => {
+            " (the file is empty or another program's: put the bank's own file back, from its backup)"
+        }
+        Kind::NotFound => " (the file is not there or cannot be opened: check its path, owner and permissions)",
+        Kind::Other if code.code == ffi::ErrorCode::NotADatabase => " (put the bank's own file back, from its backup)",
         Kind::Denied => " (check the owner and permissions of the database file and its folder)",
         _ => "",
     };

@@ -71,8 +71,26 @@ fn unseen(prompt: &str) -> Outcome<Zeroizing<String>> {
     })
 }
 
+/// A file with a secret that others can read is refused. Pipes, as shells make them, have no name to others.
+fn refuse_open(file: &Path) -> Outcome {
+    use std::os::unix::fs::PermissionsExt;
+    let Ok(found) = std::fs::metadata(file) else { return Ok(()) };
+    let mode = found.permissions().mode() & 0o777;
+    if found.is_file() && mode & 0o077 != 0 {
+        let path = file.display();
+        return Err(Failure::new(
+            Exit::Usage,
+            format!("{path} can be read by others (mode {mode:o}); run: chmod 600 {path}"),
+        ));
+    }
+    Ok(())
+}
+
 fn from_file(file: &Path) -> Outcome<Zeroizing<String>> {
     let mut text = Zeroizing::new(String::new());
+    if file.as_os_str() != "-" {
+        refuse_open(file)?;
+    }
     let read = match file.as_os_str() == "-" {
         true => std::io::stdin().lock().read_line(&mut text).map(drop),
         false => std::fs::File::open(file).and_then(|mut f| f.read_to_string(&mut text)).map(drop),

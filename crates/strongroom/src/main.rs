@@ -125,7 +125,9 @@ impl Global {
 
     /// Prints data: as JSON, or as the words that a person reads.
     fn print(&self, data: &serde_json::Value, words: impl FnOnce() -> String) {
-        let text = if self.json { data.to_string() } else { words() };
+        // What somebody else wrote must not command the terminal.
+        let plain = |c: char| if c.is_control() && c != '\n' { '\u{fffd}' } else { c };
+        let text = if self.json { data.to_string() } else { words().chars().map(plain).collect() };
         let mut out = std::io::stdout().lock();
         let _ = writeln!(out, "{}", text.trim_end()).and_then(|()| out.flush());
     }

@@ -56,7 +56,7 @@ pub async fn run(global: &Global, args: Args) -> Outcome {
     } = args;
     let remote = Remote::open(global).await?;
     let username = ask::given_or_line(global, username, "--username NAME", "User name")?;
-    if email.is_none() && phone.is_none() {
+    if email.is_none() && phone.is_none() && invitation_file.is_none() {
         email = Some(ask::given_or_line(global, None, "--email ADDRESS or --phone NUMBER", "E-mail address")?);
     }
     let invitation =

@@ -1,5 +1,7 @@
 //! A customer and a teller who use the command line, from sign-up to a receipt checked offline.
 
+use std::fs::Permissions;
+use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 use std::process::Output;
 
@@ -50,6 +52,7 @@ impl<'a> Terminal<'a> {
     fn file(&self, name: &str, secret: &str) -> String {
         let path = self.folder.join(name);
         std::fs::write(&path, format!("{secret}\n")).expect("it can be written");
+        std::fs::set_permissions(&path, Permissions::from_mode(0o600)).expect("the mode can be set");
         path.to_str().expect("a path is text").to_owned()
     }
 }
@@ -68,6 +71,10 @@ fn a_customer_and_a_teller_at_their_terminals() {
         ["signup", "--ca", &ca, "--username", "clara", "--email", "c@example.com", "--password-file", &password];
     clara.get(&sign_up);
     clara.run(&sign_up, 1);
+    let open = clara.file("open", "a password that others can read");
+    std::fs::set_permissions(&open, Permissions::from_mode(0o644)).expect("the mode can be set");
+    let refused = clara.run(&["login", "--username", "clara", "--password-file", &open], 2);
+    assert!(String::from_utf8_lossy(&refused.stderr).contains("chmod 600"), "{refused:?}");
     clara.run(&["login", "--username", "clara", "--password-file", &password], 3);
     let factor = clara.get(&["factor", "add", "totp"]);
     let code_file = clara.file("code", &code(text(&factor, "secret")));
