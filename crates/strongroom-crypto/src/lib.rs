@@ -17,6 +17,7 @@ pub mod random;
 pub mod root;
 pub mod sealed;
 pub mod secret;
+pub mod shares;
 pub mod sign;
 pub mod token;
 pub mod totp;
