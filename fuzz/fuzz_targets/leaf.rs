@@ -3,7 +3,7 @@
 
 use libfuzzer_sys::fuzz_target;
 use strongroom_ledger::leaf::{
-    DeviceCore, ErasureCore, KeyChangeCore, Kind, OriginCore, PayeePart, PayerPart, PostingCore,
+    DeviceCore, ErasureCore, KeyChangeCore, Kind, LogKeyCore, OriginCore, PayeePart, PayerPart, PostingCore,
 };
 
 fuzz_target!(|bytes: &[u8]| {
@@ -12,6 +12,7 @@ fuzz_target!(|bytes: &[u8]| {
         DeviceCore::decode(bytes).map(|core| (core.encode(), true)),
         KeyChangeCore::decode(bytes).map(|core| (core.encode(), true)),
         ErasureCore::decode(bytes).map(|core| (core.encode(), true)),
+        LogKeyCore::decode(bytes).map(|core| (core.encode(), true)),
         OriginCore::decode(bytes).map(|core| (core.encode(), true)),
         PayerPart::decode(bytes).map(|part| (part.encode(), false)),
         PayeePart::decode(bytes).map(|part| (part.encode(), false)),
