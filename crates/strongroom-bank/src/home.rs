@@ -162,6 +162,15 @@ impl Home {
         write_private(&self.path("strongroom.toml"), text.as_bytes())
     }
 
+    /// Writes another configuration in the place of the present one, wholly or not at all.
+    pub fn replace_config(&self, config: &Config) -> Result<()> {
+        let (new, present) = (self.path("strongroom.toml.new"), self.path("strongroom.toml"));
+        let text = toml::to_string_pretty(config).map_err(|e| Error::Internal(e.to_string()))?;
+        write_private(&new, text.as_bytes())?;
+        let renamed = fs::rename(&new, &present).and_then(|()| fs::File::open(&self.dir)?.sync_all());
+        renamed.map_err(|e| Error::Internal(format!("cannot write {}: {e}", present.display())))
+    }
+
     /// Where the root key of a new bank goes: outside the home.
     pub fn default_root_key(store: &[u8; 16]) -> String {
         let name: String = store[10..].iter().map(|b| format!("{b:02x}")).collect();

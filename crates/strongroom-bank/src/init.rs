@@ -143,7 +143,7 @@ fn configure(home: &Home, options: &Options, store: &Id) -> Result<Config> {
 }
 
 /// A `file:` key with its path made absolute.
-fn absolute(key: &str) -> Result<String> {
+pub(crate) fn absolute(key: &str) -> Result<String> {
     match key.strip_prefix("file:") {
         Some(path) => {
             let path = std::path::absolute(path).map_err(|e| Error::Malformed(format!("--key {key}: {e}")))?;

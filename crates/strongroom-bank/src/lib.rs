@@ -21,6 +21,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 pub mod account;
 pub mod clock;
+pub mod custody;
 pub mod demo;
 pub mod device;
 pub mod era;

@@ -55,7 +55,9 @@ pub enum RootError {
     )]
     MakeYourOwn(String),
     /// A passphrase shuts the file.
-    #[error("a passphrase shuts {0}; put it into a file and name that in STRONGROOM_ROOT_PASSPHRASE_FILE, or give it in STRONGROOM_ROOT_PASSPHRASE")]
+    #[error(
+        "a passphrase shuts {0}; put it into a file and name that in STRONGROOM_ROOT_PASSPHRASE_FILE, or give it in STRONGROOM_ROOT_PASSPHRASE"
+    )]
     PassphraseNeeded(String),
     /// The passphrase is not the right one.
     #[error("the passphrase does not open {0}: it is another one, or the file was changed; nothing was done")]

@@ -64,7 +64,8 @@ pub fn split(root: &Secret, bank: [u8; 16], threshold: u8, count: u8) -> Result<
     if threshold < 2 || count < threshold {
         return Err(ShareError::Bounds);
     }
-    let values = Gf256::split_array(threshold.into(), count.into(), root.expose(), System).map_err(|_| ShareError::Bounds)?;
+    let values =
+        Gf256::split_array(threshold.into(), count.into(), root.expose(), System).map_err(|_| ShareError::Bounds)?;
     let set = random::bytes();
     Ok(values.into_iter().map(|value| Share { bank, set, threshold, count, value: Zeroizing::new(value) }).collect())
 }

@@ -6,9 +6,10 @@ use std::path::PathBuf;
 use serde_json::{Value, json};
 use strongroom_bank::key_order::{KeyName, KeyOrder};
 use strongroom_bank::keyring::copies;
-use strongroom_bank::{Bank, Opened};
+use strongroom_bank::{Bank, Opened, custody};
 use strongroom_crypto::lifecycle::State;
 use strongroom_ledger::time;
+use zeroize::Zeroizing;
 
 use crate::failure::{Exit, Failure, Outcome};
 use crate::{Global, ask, control};
@@ -52,6 +53,18 @@ pub enum Verb {
         #[arg(long)]
         yes: bool,
     },
+    /// Keep the root key in another place; no sealed field changes
+    Move {
+        /// file:PATH or env:NAME
+        #[arg(long, value_name = "PLACE")]
+        to: String,
+        /// Shut the new file with the passphrase in this file (- for standard input)
+        #[arg(long, value_name = "FILE")]
+        passphrase_file: Option<PathBuf>,
+    },
+    /// Shares of the root key, for the day when its place is lost
+    #[command(subcommand)]
+    Escrow(Escrow),
     /// Write a copy of the keyring; keep it apart from the database's backups, and not for long
     Backup {
         /// Where to
@@ -73,6 +86,35 @@ pub enum Verb {
         /// Until the end of this day, as YYYY-MM-DD [default: lift the hold]
         #[arg(long, value_name = "DATE")]
         until: Option<String>,
+    },
+}
+
+/// What to do with shares.
+#[derive(clap::Subcommand, Debug)]
+pub enum Escrow {
+    /// Split the root key; give each share to somebody else
+    Split {
+        /// How many shares are needed to put it together
+        #[arg(long)]
+        threshold: u8,
+        /// How many shares to make
+        #[arg(long)]
+        shares: u8,
+        /// The directory for the files
+        #[arg(long, value_name = "DIR")]
+        output: PathBuf,
+    },
+    /// Put the root key together from shares, and keep it in a new place
+    Restore {
+        /// file:PATH
+        #[arg(long, value_name = "PLACE")]
+        to: String,
+        /// Shut the new file with the passphrase in this file (- for standard input)
+        #[arg(long, value_name = "FILE")]
+        passphrase_file: Option<PathBuf>,
+        /// The shares
+        #[arg(required = true)]
+        files: Vec<PathBuf>,
     },
 }
 
@@ -104,6 +146,15 @@ pub fn run(global: &Global, verb: Verb) -> Outcome {
             consent(global, yes, &format!("Erase {person}? Nothing sealed about them can ever be read again."))?;
             order(global, &KeyOrder::Erase { person }, false)
         }
+        Verb::Move { to, passphrase_file } => {
+            let passphrase = passphrase(global, passphrase_file)?;
+            let old = custody::move_root(&global.home(), &to, passphrase.as_deref().map(String::as_str))?;
+            global.print(&json!({"ok": true, "root": to, "old": old}), || {
+                format!("The root key is in {to}. It is in {old} too, and opens the bank from there: destroy it there.")
+            });
+            Ok(())
+        }
+        Verb::Escrow(verb) => escrow(global, verb),
         Verb::Backup { output } => {
             copies::backup(&global.home(), &output)?;
             let words =
@@ -125,6 +176,32 @@ pub fn run(global: &Global, verb: Verb) -> Outcome {
             order(global, &KeyOrder::Hold { person, until_us }, false)
         }
     }
+}
+
+fn escrow(global: &Global, verb: Escrow) -> Outcome {
+    match verb {
+        Escrow::Split { threshold, shares, output } => {
+            let files = custody::split(&global.home(), threshold, shares, &output)?;
+            global.print(&json!({"ok": true, "threshold": threshold, "files": files}), || {
+                let listed: Vec<String> = files.iter().map(|file| file.display().to_string()).collect();
+                let words = "Give each file to somebody else, and destroy it here.";
+                format!("{}\nAny {threshold} of them give the root key back. {words}", listed.join("\n"))
+            });
+        }
+        Escrow::Restore { to, passphrase_file, files } => {
+            let passphrase = passphrase(global, passphrase_file)?;
+            custody::restore(&global.home(), &files, &to, passphrase.as_deref().map(String::as_str))?;
+            let words =
+                || format!("The root key was put together and is in {to}. Split it anew: these shares have met.");
+            global.print(&json!({"ok": true, "root": to}), words);
+        }
+    }
+    Ok(())
+}
+
+/// A new passphrase, if one is to be set.
+fn passphrase(global: &Global, file: Option<PathBuf>) -> Outcome<Option<Zeroizing<String>>> {
+    file.map(|file| ask::secret(global, Some(&file), "--passphrase-file", "Passphrase")).transpose()
 }
 
 fn status(global: &Global) -> Outcome {

@@ -67,7 +67,9 @@ mod tests {
     fn a_passphrase_opens_its_own_line_only() {
         let root = Secret::random();
         let line = shut(&root, "Jose\u{301} keeps the vault");
-        assert!(matches!(open(&line, "Jos\u{e9} keeps the vault"), Opened::Root(opened) if opened.expose() == root.expose()));
+        assert!(
+            matches!(open(&line, "Jos\u{e9} keeps the vault"), Opened::Root(opened) if opened.expose() == root.expose())
+        );
         assert!(matches!(open(&line, "another"), Opened::Wrong));
         assert!(matches!(open(PREFIX, "x"), Opened::Malformed));
     }

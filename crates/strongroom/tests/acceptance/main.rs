@@ -12,6 +12,7 @@ mod webdriver;
 mod benchmarks;
 mod browser;
 mod command_line;
+mod custody;
 mod intrusions;
 mod key_lives;
 mod kill;

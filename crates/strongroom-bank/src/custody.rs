@@ -1,0 +1,92 @@
+//! Who holds the root key: moving it to another place, splitting it into shares, and putting shares
+//! together when the place is lost. No sealed field and no wrapped key changes; the server must not run.
+//!
+//! The key is in the new place, and was read back from there, before the configuration names it; so a
+//! stop at any point leaves a bank that opens. The old place is left for its owner to empty.
+
+use std::path::{Path, PathBuf};
+
+use strongroom_crypto::root::{Provider, RootError};
+use strongroom_crypto::secret::Secret;
+use strongroom_crypto::shares::{self, Share};
+use strongroom_sql::{Role, Url};
+
+use crate::home::{Config, write_private};
+use crate::keyring::Keyring;
+use crate::{Error, Home, Result, fault, init};
+
+/// Moves the root key to another place. Answers where it still is, too.
+pub fn move_root(home: &Home, to: &str, passphrase: Option<&str>) -> Result<String> {
+    let _lock = init::lock(home)?;
+    let config = home.config()?;
+    let root = Provider::parse(&config.key.root).and_then(|place| place.load()).map_err(refused)?;
+    opens(home, &root)?;
+    let old = config.key.root.clone();
+    keep(home, config, &root, to, passphrase)?;
+    Ok(old)
+}
+
+/// Splits the root key into files of shares in a directory. Answers the files.
+pub fn split(home: &Home, threshold: u8, count: u8, output: &Path) -> Result<Vec<PathBuf>> {
+    let config = home.config()?;
+    let root = Provider::parse(&config.key.root).and_then(|place| place.load()).map_err(refused)?;
+    let store = opens(home, &root)?;
+    let shares = shares::split(&root, store, threshold, count).map_err(|e| Error::Malformed(e.to_string()))?;
+    let files: Vec<PathBuf> = shares.iter().map(|share| output.join(format!("share-{}.txt", share.number()))).collect();
+    if let Some(file) = files.iter().find(|file| file.exists()) {
+        let detail = format!("{} is there already; give an empty directory", file.display());
+        return Err(Error::Conflict { code: "file_exists", detail });
+    }
+    for (share, file) in shares.iter().zip(&files) {
+        write_private(file, share.to_text().as_bytes())?;
+    }
+    Ok(files)
+}
+
+/// Puts the root key together from shares and keeps it in a new place.
+pub fn restore(home: &Home, files: &[PathBuf], to: &str, passphrase: Option<&str>) -> Result<()> {
+    let _lock = init::lock(home)?;
+    let config = home.config()?;
+    let read = |file: &PathBuf| -> Result<Share> {
+        let text = std::fs::read_to_string(file)
+            .map_err(|e| Error::Malformed(format!("cannot read {}: {e}", file.display())))?;
+        Share::from_text(&text).map_err(|e| Error::Integrity(format!("{}: {e}", file.display())))
+    };
+    let shares = files.iter().map(read).collect::<Result<Vec<Share>>>()?;
+    let root = shares::combine(&shares).map_err(|e| Error::Integrity(e.to_string()))?;
+    opens(home, &root)?;
+    keep(home, config, &root, to, passphrase)
+}
+
+/// The key opens this home's keyring. Answers the bank's store id.
+fn opens(home: &Home, root: &Secret) -> Result<[u8; 16]> {
+    let url = Url::parse(&format!("sqlite:{}", home.path("keys.db").display()))?;
+    Ok(Keyring::open(strongroom_sql::open(&url, None, Role::Writer)?, root)?.store())
+}
+
+fn keep(home: &Home, mut config: Config, root: &Secret, to: &str, passphrase: Option<&str>) -> Result<()> {
+    let to = init::absolute(to)?;
+    let place = Provider::parse(&to).map_err(refused)?;
+    place.store(root, passphrase).map_err(refused)?;
+    fault::point("root-stored");
+    // With a passphrase the environment must give it at every start; whoever moves has it now.
+    match (passphrase, place.load()) {
+        (_, Ok(kept)) if kept.expose() == root.expose() => {}
+        (Some(_), Err(RootError::PassphraseNeeded(_))) => {}
+        (_, Ok(_)) => {
+            return Err(Error::Internal(format!("{to} does not give back what was put there; nothing was changed")));
+        }
+        (_, Err(e)) => return Err(refused(e)),
+    }
+    config.key.root = to;
+    home.replace_config(&config)?;
+    fault::point("root-named");
+    Ok(())
+}
+
+fn refused(error: RootError) -> Error {
+    match error {
+        RootError::UnknownProvider(_) => Error::Malformed(error.to_string()),
+        other => Error::Internal(other.to_string()),
+    }
+}

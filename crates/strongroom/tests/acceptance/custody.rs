@@ -1,0 +1,154 @@
+//! Who holds the root key: another place, a passphrase, shares; and every wrong one refused with a
+//! cause and a cure, nothing changed.
+
+use std::fs::{self, Permissions};
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::Output;
+
+use strongroom_sql::{Role, Url, Value};
+
+use crate::bank::{Engine, TestBank, block_on};
+use crate::customer::Customer;
+
+/// Runs a command with further variables in its environment.
+fn run(bank: &TestBank, variables: &[(&str, &str)], args: &[&str]) -> Output {
+    bank.command(args).envs(variables.iter().copied()).output().expect("the program can be run")
+}
+
+fn succeeds(output: &Output) {
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+}
+
+/// It ended with this code, and said this.
+fn refuses(output: &Output, code: i32, words: &str) {
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(code), "{said}");
+    assert!(said.contains(words), "{words}: {said}");
+}
+
+/// Where the configuration says that the root key is.
+fn place(bank: &TestBank) -> String {
+    let configuration = fs::read_to_string(bank.home().join("strongroom.toml")).expect("the configuration is there");
+    let root = configuration.lines().find_map(|line| line.strip_prefix("root = \"")).expect("it names the root key");
+    root.trim_end_matches('"').to_owned()
+}
+
+fn text(path: &Path) -> &str {
+    path.to_str().expect("a path is text")
+}
+
+#[test]
+fn the_root_key_moves_behind_a_passphrase_and_into_the_environment() {
+    let mut bank = TestBank::open(Engine::Sqlite);
+    let mut ana = block_on(Customer::sign_up(&bank, "ana"));
+    let running = run(&bank, &[], &["keys", "move", "--to", "file:elsewhere"]);
+    assert_eq!(running.status.code(), Some(75), "not beside a running server");
+    bank.stop();
+    let first = place(&bank);
+    let passphrase = bank.folder.path().join("passphrase");
+    fs::write(&passphrase, "seven quiet elephants\n").expect("it can be written");
+    fs::set_permissions(&passphrase, Permissions::from_mode(0o600)).expect("the mode can be set");
+    let shut = format!("file:{}", bank.folder.path().join("shut.key").display());
+    let to_shut = ["keys", "move", "--to", &shut, "--passphrase-file", text(&passphrase)];
+
+    // Killed between its steps, the bank opens with the old place or the new one.
+    let elsewhere = format!("file:{}", bank.folder.path().join("stored.key").display());
+    run(&bank, &[("STRONGROOM_FAULT", "root-stored:1")], &["keys", "move", "--to", &elsewhere]);
+    assert_eq!(place(&bank), first);
+    succeeds(&run(&bank, &[], &["ledger", "verify"]));
+    let named = format!("file:{}", bank.folder.path().join("named.key").display());
+    run(&bank, &[("STRONGROOM_FAULT", "root-named:1")], &["keys", "move", "--to", &named]);
+    assert_eq!(place(&bank), named);
+    succeeds(&run(&bank, &[], &["ledger", "verify"]));
+
+    succeeds(&run(&bank, &[], &to_shut));
+    assert_eq!(place(&bank), shut);
+    refuses(&run(&bank, &[], &["status"]), 1, "STRONGROOM_ROOT_PASSPHRASE_FILE");
+    refuses(&run(&bank, &[("STRONGROOM_ROOT_PASSPHRASE", "six elephants")], &["status"]), 1, "does not open");
+    succeeds(&run(&bank, &[("STRONGROOM_ROOT_PASSPHRASE", "seven quiet elephants")], &["status"]));
+    bank.start(&[("STRONGROOM_ROOT_PASSPHRASE_FILE", text(&passphrase))]);
+    ana.signed_in_again(&bank);
+    assert_eq!(block_on(ana.client.me()).expect("her data opens").username, "ana");
+    bank.stop();
+
+    let line = fs::read_to_string(named.trim_start_matches("file:")).expect("the place before is left to its owner");
+    let variables = [("STRONGROOM_ROOT_PASSPHRASE", "seven quiet elephants"), ("BANK_ROOT", line.trim_end())];
+    refuses(&run(&bank, &variables[..1], &["keys", "move", "--to", "env:BANK_ROOT"]), 1, "BANK_ROOT is not set");
+    succeeds(&run(&bank, &variables, &["keys", "move", "--to", "env:BANK_ROOT"]));
+    refuses(&run(&bank, &[], &["status"]), 1, "BANK_ROOT is not set");
+    succeeds(&run(&bank, &variables[1..], &["status"]));
+    refuses(&run(&bank, &variables, &["keys", "move", "--to", "cloud:x"]), 2, "not known");
+    succeeds(&run(&bank, &variables, &["keys", "move", "--to", &format!("{elsewhere}.2")]));
+}
+
+#[test]
+fn shares_open_a_bank_whose_root_key_is_lost() {
+    let mut bank = TestBank::open(Engine::Sqlite);
+    let other = TestBank::open(Engine::Sqlite);
+    let mut ana = block_on(Customer::sign_up(&bank, "ana"));
+    let split = |bank: &TestBank, name: &str| -> Vec<PathBuf> {
+        let output = bank.folder.path().join(name);
+        fs::create_dir(&output).expect("a folder can be made");
+        let args = ["keys", "escrow", "split", "--threshold", "3", "--shares", "5", "--output", text(&output)];
+        succeeds(&run(bank, &[], &args));
+        refuses(&run(bank, &[], &args), 1, "there already");
+        (1..=5).map(|n| output.join(format!("share-{n}.txt"))).collect()
+    };
+    let (shares, others) = (split(&bank, "shares"), split(&other, "shares"));
+    bank.stop();
+    fs::remove_file(place(&bank).trim_start_matches("file:")).expect("the root key is lost");
+    refuses(&run(&bank, &[], &["status"]), 1, "restore it from where it is kept");
+
+    let to = format!("file:{}", bank.folder.path().join("restored.key").display());
+    let restore = |files: &[&PathBuf]| {
+        let mut args = vec!["keys", "escrow", "restore", "--to", &to];
+        args.extend(files.iter().map(|file| text(file)));
+        run(&bank, &[], &args)
+    };
+    refuses(&restore(&[&shares[0], &shares[3]]), 5, "2 of 3 shares were given; find 1 more");
+    refuses(&restore(&[&shares[0], &shares[3], &shares[3]]), 5, "share 4 was given twice");
+    refuses(&restore(&[&shares[0], &shares[3], &others[1]]), 5, "share 2 is of another bank or splitting");
+    refuses(&restore(&[&others[0], &others[1], &others[2]]), 5, "another bank's");
+    let damaged = bank.folder.path().join("damaged.txt");
+    let good = fs::read_to_string(&shares[1]).expect("a share is text");
+    fs::write(&damaged, good.replace("value ", "value A")).expect("it can be written");
+    refuses(&restore(&[&shares[0], &damaged, &shares[3]]), 5, "damaged.txt");
+    assert!(!bank.folder.path().join("restored.key").exists(), "nothing was made of them");
+
+    succeeds(&restore(&[&shares[4], &shares[0], &shares[2]]));
+    assert_eq!(place(&bank), to);
+    bank.start(&[]);
+    ana.signed_in_again(&bank);
+    assert_eq!(block_on(ana.client.me()).expect("her data opens").username, "ana");
+}
+
+#[test]
+fn wrong_keys_and_damaged_keyrings_say_what_to_do() {
+    let (mut bank, other) = (TestBank::open(Engine::Sqlite), TestBank::open(Engine::Sqlite));
+    bank.stop();
+    let (own, foreign) = (place(&bank), place(&other));
+    let file = bank.home().join("strongroom.toml");
+    let configuration = fs::read_to_string(&file).expect("the configuration is there");
+    fs::write(&file, configuration.replace(&own, &foreign)).expect("it can be written");
+    refuses(&run(&bank, &[], &["status"]), 5, "the root key is another bank's");
+    fs::write(&file, &configuration).expect("it can be written");
+
+    let key = Path::new(own.trim_start_matches("file:"));
+    fs::set_permissions(key, Permissions::from_mode(0o640)).expect("the mode can be set");
+    refuses(&run(&bank, &[], &["status"]), 1, "chmod 600");
+    fs::set_permissions(key, Permissions::from_mode(0o600)).expect("the mode can be set");
+
+    let url = Url::Sqlite(bank.home().join("keys.db"));
+    let mut keyring = strongroom_sql::open(&url, None, Role::Writer).expect("the keyring opens");
+    let rows = keyring.query("SELECT wrapped FROM wrapped_keys WHERE purpose = 'mac'", &[]).expect("it can be read");
+    let whole = rows[0].bytes(0).expect("bytes").to_vec();
+    let mut set = |wrapped: &[u8]| {
+        let sql = "UPDATE wrapped_keys SET wrapped = ? WHERE purpose = 'mac'";
+        keyring.execute(sql, &[Value::Bytes(wrapped)]).expect("it can be written");
+    };
+    set(&whole[..whole.len() - 1]);
+    refuses(&run(&bank, &[], &["status"]), 5, "a mac key does not open");
+    set(&whole);
+    succeeds(&run(&bank, &[], &["status"]));
+}
