@@ -16,6 +16,7 @@ const REQUIREMENTS: &[Requirement] = &[
     Requirement { programs: &["chromium", "google-chrome"], package: "chromium" },
     Requirement { programs: &["chromedriver"], package: "chromium-driver" },
     Requirement { programs: &["curl"], package: "curl" },
+    Requirement { programs: &["softhsm2-util"], package: "softhsm2" },
 ];
 
 /// Debian's own interpreter and the library that our independent reader of the formats uses.

@@ -1,7 +1,8 @@
 //! Where the root key lives: a file that its owner alone can read, shut by a passphrase or not, or an
-//! environment variable.
+//! environment variable, or wrapped by a hardware token.
 
 pub mod passphrase;
+pub mod token;
 
 use std::fs::{self, OpenOptions};
 use std::io::Write;
@@ -13,20 +14,34 @@ use zeroize::Zeroizing;
 use crate::base64url;
 use crate::secret::Secret;
 
-/// A place that holds the root key.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Provider {
-    /// A file, mode 0600.
-    File(PathBuf),
-    /// An environment variable.
-    Environment(String),
+/// A place that holds the root key, or that alone can open what holds it. A cloud's key management joins
+/// the others by this.
+pub trait Place: std::fmt::Debug {
+    /// Makes a new root key there. What is there is never overwritten.
+    fn create(&self) -> Result<(), RootError>;
+    /// Keeps a root key that exists already, shut by a passphrase where the place knows one.
+    fn store(&self, root: &Secret, passphrase: Option<&str>) -> Result<(), RootError>;
+    /// Gives the root key.
+    fn load(&self) -> Result<Secret, RootError>;
 }
+
+/// The place that a configuration names.
+#[derive(Debug)]
+pub struct Provider(Box<dyn Place>);
+
+/// A file, mode 0600.
+#[derive(Debug)]
+struct File(PathBuf);
+
+/// An environment variable.
+#[derive(Debug)]
+struct Environment(String);
 
 /// Why the root key cannot be had, and what to do.
 #[derive(Debug, thiserror::Error)]
 pub enum RootError {
     /// The provider is not one that exists.
-    #[error("the key provider `{0}` is not known; give file:PATH or env:NAME")]
+    #[error("the key provider `{0}` is not known; give file:PATH, env:NAME or pkcs11:…")]
     UnknownProvider(String),
     /// A file could not be read or written.
     #[error(
@@ -62,6 +77,9 @@ pub enum RootError {
     /// The passphrase is not the right one.
     #[error("the passphrase does not open {0}: it is another one, or the file was changed; nothing was done")]
     WrongPassphrase(String),
+    /// A hardware token does not serve.
+    #[error("the hardware token {0}")]
+    Token(String),
     /// What was read is not a root key.
     #[error("{0} does not hold a root key: it must be one line `strongroom-root-key-v1 ` and 43 base64url characters")]
     Malformed(String),
@@ -70,59 +88,78 @@ pub enum RootError {
 const PREFIX: &str = "strongroom-root-key-v1 ";
 
 impl Provider {
-    /// `file:PATH` or `env:NAME`.
+    /// `file:PATH`, `env:NAME` or `pkcs11:…`.
     pub fn parse(text: &str) -> Result<Self, RootError> {
-        match text.split_once(':') {
-            Some(("file", path)) if !path.is_empty() => Ok(Provider::File(path.into())),
-            Some(("env", name)) if !name.is_empty() => Ok(Provider::Environment(name.into())),
-            _ => Err(RootError::UnknownProvider(text.split(':').next().unwrap_or_default().to_owned())),
+        let place: Box<dyn Place> = match text.split_once(':') {
+            Some(("file", path)) if !path.is_empty() => Box::new(File(path.into())),
+            Some(("env", name)) if !name.is_empty() => Box::new(Environment(name.into())),
+            Some(("pkcs11", uri)) => Box::new(token::Token::parse(uri)?),
+            _ => return Err(RootError::UnknownProvider(text.split(':').next().unwrap_or_default().to_owned())),
+        };
+        Ok(Provider(place))
+    }
+}
+
+impl std::ops::Deref for Provider {
+    type Target = dyn Place;
+
+    fn deref(&self) -> &Self::Target {
+        self.0.as_ref()
+    }
+}
+
+impl Place for File {
+    fn create(&self) -> Result<(), RootError> {
+        self.store(&Secret::random(), None)
+    }
+
+    fn store(&self, root: &Secret, passphrase: Option<&str>) -> Result<(), RootError> {
+        let line = match passphrase {
+            Some(passphrase) => passphrase::shut(root, passphrase),
+            None => format!("{PREFIX}{}", base64url::encode(root.expose())),
+        };
+        write_private_new(&self.0, &Zeroizing::new(format!("{line}\n")))
+    }
+
+    fn load(&self) -> Result<Secret, RootError> {
+        let text = private_text(&self.0)?;
+        if text.starts_with(passphrase::PREFIX) {
+            return open_shut(&self.0, &text);
+        }
+        parse(&text).ok_or_else(|| RootError::Malformed(self.0.display().to_string()))
+    }
+}
+
+/// A variable is for its operator to set, so it must hold the key already.
+impl Place for Environment {
+    fn create(&self) -> Result<(), RootError> {
+        match std::env::var_os(&self.0) {
+            Some(_) => self.load().map(drop),
+            None => Err(RootError::MakeYourOwn(self.0.clone())),
         }
     }
 
-    /// Makes a new root key. A file that is there is never overwritten.
-    pub fn create(&self) -> Result<(), RootError> {
-        match self {
-            Provider::File(path) => write_new(path, &Secret::random(), None),
-            Provider::Environment(name) if std::env::var_os(name).is_none() => {
-                Err(RootError::MakeYourOwn(name.clone()))
-            }
-            Provider::Environment(_) => self.load().map(drop),
+    fn store(&self, root: &Secret, _: Option<&str>) -> Result<(), RootError> {
+        match self.load()?.expose() == root.expose() {
+            true => Ok(()),
+            false => Err(RootError::Malformed(format!("the environment variable {}", self.0))),
         }
     }
 
-    /// Keeps a root key that exists already, shut by a passphrase if one is given. A file that is there is
-    /// never overwritten; a variable is for its operator to set, so it must hold the key already.
-    pub fn store(&self, root: &Secret, passphrase: Option<&str>) -> Result<(), RootError> {
-        match self {
-            Provider::File(path) => write_new(path, root, passphrase),
-            Provider::Environment(name) => match self.load()?.expose() == root.expose() {
-                true => Ok(()),
-                false => Err(RootError::Malformed(format!("the environment variable {name}"))),
-            },
-        }
+    fn load(&self) -> Result<Secret, RootError> {
+        let text = Zeroizing::new(std::env::var(&self.0).map_err(|_| RootError::Unset(self.0.clone()))?);
+        parse(&text).ok_or_else(|| RootError::Malformed(format!("the environment variable {}", self.0)))
     }
+}
 
-    /// Reads the root key.
-    pub fn load(&self) -> Result<Secret, RootError> {
-        match self {
-            Provider::File(path) => {
-                let fail = |source| RootError::File { path: path.display().to_string(), source };
-                let mode = fs::metadata(path).map_err(fail)?.permissions().mode();
-                if mode & 0o077 != 0 {
-                    return Err(RootError::Exposed { path: path.display().to_string(), mode: mode & 0o777 });
-                }
-                let text = Zeroizing::new(fs::read_to_string(path).map_err(fail)?);
-                if text.starts_with(passphrase::PREFIX) {
-                    return open_shut(path, &text);
-                }
-                parse(&text).ok_or_else(|| RootError::Malformed(path.display().to_string()))
-            }
-            Provider::Environment(name) => {
-                let text = Zeroizing::new(std::env::var(name).map_err(|_| RootError::Unset(name.clone()))?);
-                parse(&text).ok_or_else(|| RootError::Malformed(format!("the environment variable {name}")))
-            }
-        }
+/// The text of a file that its owner alone can read.
+fn private_text(path: &Path) -> Result<Zeroizing<String>, RootError> {
+    let fail = |source| RootError::File { path: path.display().to_string(), source };
+    let mode = fs::metadata(path).map_err(fail)?.permissions().mode();
+    if mode & 0o077 != 0 {
+        return Err(RootError::Exposed { path: path.display().to_string(), mode: mode & 0o777 });
     }
+    fs::read_to_string(path).map(Zeroizing::new).map_err(fail)
 }
 
 fn parse(text: &str) -> Option<Secret> {
@@ -145,26 +182,16 @@ fn given_passphrase() -> Result<Option<Zeroizing<String>>, RootError> {
     let Some(file) = std::env::var_os("STRONGROOM_ROOT_PASSPHRASE_FILE") else {
         return Ok(std::env::var("STRONGROOM_ROOT_PASSPHRASE").ok().map(Zeroizing::new));
     };
-    let path = PathBuf::from(file);
-    let fail = |source| RootError::File { path: path.display().to_string(), source };
-    let mode = fs::metadata(&path).map_err(fail)?.permissions().mode();
-    if mode & 0o077 != 0 {
-        return Err(RootError::Exposed { path: path.display().to_string(), mode: mode & 0o777 });
-    }
-    let text = Zeroizing::new(fs::read_to_string(&path).map_err(fail)?);
+    let text = private_text(&PathBuf::from(file))?;
     Ok(Some(Zeroizing::new(text.lines().next().unwrap_or_default().to_owned())))
 }
 
-fn write_new(path: &Path, root: &Secret, passphrase: Option<&str>) -> Result<(), RootError> {
+/// Writes a file that is not there yet, for its owner alone.
+fn write_private_new(path: &Path, text: &str) -> Result<(), RootError> {
     let fail = |source| RootError::File { path: path.display().to_string(), source };
     if let Some(dir) = path.parent().filter(|d| !d.as_os_str().is_empty()) {
         fs::DirBuilder::new().recursive(true).mode(0o700).create(dir).map_err(fail)?;
     }
-    let line = match passphrase {
-        Some(passphrase) => passphrase::shut(root, passphrase),
-        None => format!("{PREFIX}{}", base64url::encode(root.expose())),
-    };
-    let text = Zeroizing::new(format!("{line}\n"));
     let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path).map_err(fail)?;
     file.write_all(text.as_bytes()).and_then(|()| file.sync_all()).map_err(fail)
 }

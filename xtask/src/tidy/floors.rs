@@ -33,6 +33,8 @@ const OWNERS: &[(&str, &[&str])] = &[
     ("aws-lc-rs", &["strongroom-crypto"]),
     ("aes", &["strongroom-crypto"]),
     ("argon2", &["strongroom-crypto"]),
+    ("cryptoki", &["strongroom-crypto"]),
+    ("vsss-rs", &["strongroom-crypto"]),
     ("totp-rs", &["strongroom-crypto"]),
     ("rusqlite", &["strongroom-sql"]),
     ("mysql", &["strongroom-sql"]),

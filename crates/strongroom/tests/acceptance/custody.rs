@@ -152,3 +152,76 @@ fn wrong_keys_and_damaged_keyrings_say_what_to_do() {
     set(&whole);
     succeeds(&run(&bank, &[], &["status"]));
 }
+
+/// A SoftHSM token of the test's own. Answers its configuration file and the module.
+fn soft_token(folder: &Path, label: &str) -> (String, String) {
+    let (tokens, configuration) = (folder.join("tokens"), folder.join("softhsm2.conf"));
+    if !tokens.exists() {
+        fs::create_dir(&tokens).expect("a folder can be made");
+    }
+    let lines = format!("directories.tokendir = {}\nobjectstore.backend = file\nlog.level = ERROR\n", tokens.display());
+    fs::write(&configuration, lines).expect("it can be written");
+    let made = std::process::Command::new("softhsm2-util")
+        .args(["--init-token", "--free", "--label", label, "--pin", "123456", "--so-pin", "654321"])
+        .env("SOFTHSM2_CONF", &configuration)
+        .output()
+        .expect("softhsm2-util is there: `cargo xtask test` installs it, or `apt-get install softhsm2`");
+    assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+    let places = [
+        "/usr/lib/softhsm",
+        "/usr/lib/x86_64-linux-gnu/softhsm",
+        "/usr/lib/aarch64-linux-gnu/softhsm",
+        "/usr/local/lib/softhsm",
+    ];
+    let module = places.iter().map(|place| Path::new(place).join("libsofthsm2.so")).find(|module| module.exists());
+    (text(&configuration).to_owned(), text(&module.expect("SoftHSM's module is installed")).to_owned())
+}
+
+#[test]
+fn a_hardware_token_wraps_the_root_key() {
+    let mut bank = TestBank::open(Engine::Sqlite);
+    let mut ana = block_on(Customer::sign_up(&bank, "ana"));
+    bank.stop();
+    let (configuration, module) = soft_token(bank.folder.path(), "strongroom");
+    let wrapped = bank.folder.path().join("root.wrapped");
+    let uri = |token: &str, module: &str| {
+        format!("pkcs11:token={token};object=root?module-path={module}&x-wrapped-file={}", wrapped.display())
+    };
+    let place_there = uri("strongroom", &module);
+    let with_pin = |pin| [("SOFTHSM2_CONF", configuration.as_str()), ("STRONGROOM_PKCS11_PIN", pin)];
+    let before = place(&bank);
+    let to = |uri: &str, variables: &[(&str, &str)]| run(&bank, variables, &["keys", "move", "--to", uri]);
+
+    refuses(&to(&place_there, &with_pin("")[..1]), 1, "STRONGROOM_PKCS11_PIN");
+    refuses(&to(&place_there, &with_pin("999999")), 1, "the PIN was not accepted");
+    refuses(&to(&uri("absent", &module), &with_pin("123456")), 1, "there is no such token");
+    refuses(&to(&uri("strongroom", "/nowhere.so"), &with_pin("123456")), 1, "check module-path");
+    refuses(&to("pkcs11:token=strongroom", &with_pin("123456")), 1, "the name has no object");
+    assert_eq!(place(&bank), before, "nothing changed");
+    assert!(!wrapped.exists());
+
+    succeeds(&to(&place_there, &with_pin("123456")));
+    fs::remove_file(before.trim_start_matches("file:")).expect("the old place is emptied");
+    refuses(&run(&bank, &with_pin("999999"), &["status"]), 1, "the PIN was not accepted");
+    bank.start(&with_pin("123456"));
+    ana.signed_in_again(&bank);
+    assert_eq!(block_on(ana.client.me()).expect("her data opens").username, "ana");
+    let output = bank.run(&["keys", "rotate", "credential"]);
+    assert!(!output.status.success(), "the console needs the token too, to look");
+    bank.stop();
+
+    let damaged = fs::read_to_string(&wrapped)
+        .expect("a line")
+        .replace("strongroom-wrapped-root-v1 ", "strongroom-wrapped-root-v1 A");
+    let whole = fs::read(&wrapped).expect("bytes");
+    fs::write(&wrapped, damaged).expect("it can be written");
+    assert_eq!(run(&bank, &with_pin("123456"), &["status"]).status.code(), Some(1));
+    fs::write(&wrapped, whole).expect("it can be written");
+    let back = format!("file:{}", bank.folder.path().join("back.key").display());
+    succeeds(&to_file(&bank, &back, &with_pin("123456")));
+    bank.start(&[]);
+}
+
+fn to_file(bank: &TestBank, to: &str, variables: &[(&str, &str)]) -> Output {
+    run(bank, variables, &["keys", "move", "--to", to])
+}
