@@ -5,10 +5,12 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use strongroom_crypto::root::Provider;
 use strongroom_ledger::id::PersonId;
+use strongroom_sql::{Role, Url};
 use strongroom_store::Id;
+use strongroom_store::keys::{self, Tally};
 
 use crate::keyring::{Purpose, SINGLE};
-use crate::{Bank, Error, Result, clock};
+use crate::{Bank, Error, Home, Result, clock, shown};
 
 /// What is to be done.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -64,6 +66,19 @@ pub struct KeyName {
 const ROTATABLE: [Purpose; 5] = [Purpose::Credential, Purpose::Bank, Purpose::Token, Purpose::Index, Purpose::Person];
 /// People's keys followed at a time.
 const PAGE: i64 = 1_000;
+
+/// What a home's keyring holds, by purpose and state. No key is opened for it.
+pub fn tally(home: &Home) -> Result<Vec<Tally>> {
+    let path = home.path("keys.db");
+    if !path.exists() {
+        return Err(Error::Internal(format!(
+            "{} is not there; name the bank's home with --home DIR, or put the keyring back",
+            shown(&path)
+        )));
+    }
+    let url = Url::parse(&format!("sqlite:{}", path.display()))?;
+    Ok(keys::tally(strongroom_sql::open(&url, None, Role::Reader)?.as_mut())?)
+}
 
 impl Bank {
     /// Carries an order out. What has to be sealed anew after it follows by itself while the bank is open.

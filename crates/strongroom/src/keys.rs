@@ -4,9 +4,9 @@
 use std::path::PathBuf;
 
 use serde_json::{Value, json};
-use strongroom_bank::key_order::{KeyName, KeyOrder};
+use strongroom_bank::key_order::{self, KeyName, KeyOrder};
 use strongroom_bank::keyring::copies;
-use strongroom_bank::{Bank, Opened, custody};
+use strongroom_bank::{Bank, custody};
 use strongroom_crypto::lifecycle::State;
 use strongroom_ledger::time;
 use zeroize::Zeroizing;
@@ -55,7 +55,7 @@ pub enum Verb {
     },
     /// Keep the root key in another place; no sealed field changes
     Move {
-        /// file:PATH or env:NAME
+        /// file:PATH, env:NAME or pkcs11:token=…;object=…?module-path=…
         #[arg(long, value_name = "PLACE")]
         to: String,
         /// Shut the new file with the passphrase in this file (- for standard input)
@@ -205,7 +205,7 @@ fn passphrase(global: &Global, file: Option<PathBuf>) -> Outcome<Option<Zeroizin
 }
 
 fn status(global: &Global) -> Outcome {
-    let tally = Opened::at(&global.home())?.keys.tally()?;
+    let tally = key_order::tally(&global.home())?;
     let state = |number| State::from_number(number).map_or("unknown", State::name);
     let rows: Vec<Value> = tally
         .iter()
@@ -268,7 +268,7 @@ fn order(global: &Global, order: &KeyOrder, waits: bool) -> Outcome {
 fn await_server(global: &Global) -> Outcome {
     let mut before = None;
     loop {
-        let tally = Opened::at(&global.home())?.keys.tally()?;
+        let tally = key_order::tally(&global.home())?;
         let pending: i64 = tally.iter().map(|row| row.pending).sum();
         if pending == 0 {
             return Ok(());

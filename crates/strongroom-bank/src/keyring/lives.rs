@@ -8,7 +8,7 @@ use strongroom_crypto::secret::Secret;
 use strongroom_crypto::wrap;
 use strongroom_sql::Connection;
 use strongroom_store::Id;
-use strongroom_store::keys::{self, Tally, WrappedKey};
+use strongroom_store::keys::{self, WrappedKey};
 
 use super::indexes::Indexes;
 use super::series::Series;
@@ -136,11 +136,6 @@ impl Keyring {
         }
         tracing::info!(target: "strongroom::keys", count, "all keys were wrapped under new key-encryption keys");
         Ok(count)
-    }
-
-    /// What the keyring holds.
-    pub fn tally(&self) -> Result<Vec<Tally>> {
-        Ok(keys::tally(self.locked().as_mut())?)
     }
 
     /// The versions of a series.
