@@ -2,6 +2,7 @@
 //! names the first break.
 
 mod devices;
+mod power;
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -74,6 +75,7 @@ fn walk(
     follows_head(head, &blocks, report.leaves)?;
     tiles(connection, report.leaves)?;
     devices::devices(connection, keys)?;
+    power::power(connection, keys)?;
     let balances = entries(connection, report)?;
     accounts_follow(connection, keys, &balances, report)?;
     orders(connection, report)

@@ -1,7 +1,7 @@
 //! Keys, sealed fields, blind indexes, signatures, tokens, password hashes and one-time codes.
 //!
 //! **Absence:** no other crate names a cryptographic primitive, and nothing here does I/O except
-//! reading and writing a root key's file.
+//! reading and writing a root key's file, and asking a hardware token.
 
 pub mod base64url;
 pub mod blind;

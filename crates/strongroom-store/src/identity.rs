@@ -240,6 +240,18 @@ fn person_row(row: &Row) -> Result<PersonRow> {
     })
 }
 
+/// All people, one by one.
+pub fn each_person(connection: &mut dyn Connection, each: &mut dyn FnMut(PersonRow) -> Result<()>) -> Result<()> {
+    let sql = format!("SELECT {} FROM people ORDER BY id", PERSON.join(", "));
+    connection.query_each(&sql, &[], &mut |row| each(person_row(&row)?))
+}
+
+/// All sessions, one by one.
+pub fn each_session(connection: &mut dyn Connection, each: &mut dyn FnMut(SessionRow) -> Result<()>) -> Result<()> {
+    let sql = format!("SELECT {} FROM sessions ORDER BY id", SESSION.join(", "));
+    connection.query_each(&sql, &[], &mut |row| each(session_row(&row)?))
+}
+
 /// A person's sealed data.
 pub fn profile(connection: &mut dyn Connection, person: &Id) -> Result<Option<ProfileRow>> {
     let sql = "SELECT username, full_name, email, phone, national_id, date_of_birth, address FROM people WHERE id = ?";

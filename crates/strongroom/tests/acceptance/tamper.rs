@@ -7,7 +7,11 @@ use strongroom_sql::Value;
 use crate::bank::{Engine, TestBank, block_on};
 use crate::customer::{Customer, problem, transfer};
 
-crate::on_both_databases!(copied_rows_give_no_power, changed_money_is_not_moved);
+crate::on_both_databases!(
+    copied_rows_give_no_power,
+    changed_money_is_not_moved,
+    a_changed_role_or_session_is_found_by_the_ledgers_check,
+);
 
 /// The bytes of an id in text.
 fn id(text: &str) -> Vec<u8> {
@@ -101,6 +105,33 @@ fn copied_rows_give_no_power(engine: Engine) {
     bank.stop();
     let output = bank.run(&["ledger", "verify", "--json"]);
     assert_eq!(output.status.code(), Some(5), "the ledger's check finds the forged device");
+}
+
+fn a_changed_role_or_session_is_found_by_the_ledgers_check(engine: Engine) {
+    let mut bank = TestBank::open(engine);
+    let eve = block_on(Customer::sign_up(&bank, "eve"));
+    bank.stop();
+    let changes = [
+        (
+            "UPDATE people SET roles = 'teller' WHERE id = ?",
+            "UPDATE people SET roles = 'customer' WHERE id = ?",
+            &eve.id,
+            "people",
+        ),
+        (
+            "UPDATE sessions SET expires_us = expires_us + 1 WHERE id = ?",
+            "UPDATE sessions SET expires_us = expires_us - 1 WHERE id = ?",
+            &eve.session.session_id,
+            "sessions",
+        ),
+    ];
+    for (change, back, id, table) in changes {
+        attack(&bank, change, &[id]);
+        let output = bank.run(&["ledger", "verify"]);
+        assert_eq!(output.status.code(), Some(5));
+        assert!(String::from_utf8_lossy(&output.stderr).contains(table), "{output:?}");
+        attack(&bank, back, &[id]);
+    }
 }
 
 fn changed_money_is_not_moved(engine: Engine) {
