@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use strongroom_crypto::root::{Provider, RootError};
 use strongroom_crypto::secret::Secret;
 use strongroom_crypto::shares::{self, Share};
-use strongroom_sql::{Role, Url};
+use strongroom_sql::Role;
 
 use crate::home::{Config, write_private};
 use crate::keyring::Keyring;
@@ -19,7 +19,7 @@ use crate::{Error, Home, Result, fault, init};
 pub fn move_root(home: &Home, to: &str, passphrase: Option<&str>) -> Result<String> {
     let _lock = init::lock(home)?;
     let config = home.config()?;
-    let root = Provider::parse(&config.key.root).and_then(|place| place.load()).map_err(refused)?;
+    let root = config.key.load_root()?;
     opens(home, &root)?;
     let old = config.key.root.clone();
     keep(home, config, &root, to, passphrase)?;
@@ -29,7 +29,7 @@ pub fn move_root(home: &Home, to: &str, passphrase: Option<&str>) -> Result<Stri
 /// Splits the root key into files of shares in a directory. Answers the files.
 pub fn split(home: &Home, threshold: u8, count: u8, output: &Path) -> Result<Vec<PathBuf>> {
     let config = home.config()?;
-    let root = Provider::parse(&config.key.root).and_then(|place| place.load()).map_err(refused)?;
+    let root = config.key.load_root()?;
     let store = opens(home, &root)?;
     let shares = shares::split(&root, store, threshold, count).map_err(|e| Error::Malformed(e.to_string()))?;
     let files: Vec<PathBuf> = shares.iter().map(|share| output.join(format!("share-{}.txt", share.number()))).collect();
@@ -60,8 +60,7 @@ pub fn restore(home: &Home, files: &[PathBuf], to: &str, passphrase: Option<&str
 
 /// The key opens this home's keyring. Answers the bank's store id.
 fn opens(home: &Home, root: &Secret) -> Result<[u8; 16]> {
-    let url = Url::parse(&format!("sqlite:{}", home.path("keys.db").display()))?;
-    Ok(Keyring::open(strongroom_sql::open(&url, None, Role::Writer)?, root)?.store())
+    Ok(Keyring::open(home.keyring(Role::Writer)?, root)?.store())
 }
 
 fn keep(home: &Home, mut config: Config, root: &Secret, to: &str, passphrase: Option<&str>) -> Result<()> {

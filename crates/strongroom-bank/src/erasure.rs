@@ -8,9 +8,8 @@ use strongroom_crypto::random;
 use strongroom_ledger::decide::AccountStatus;
 use strongroom_ledger::id::PersonId;
 use strongroom_ledger::leaf::{self, ErasureCore};
-use strongroom_store::accounts::{self, AccountRow};
+use strongroom_store::accounts;
 use strongroom_store::identity::{self, PersonRow};
-use strongroom_store::{Connection, Id};
 
 use crate::rows::Authenticated;
 use crate::tx::Tx;
@@ -84,9 +83,9 @@ fn erase(tx: &mut Tx<'_>, person: PersonId) -> Result<Erased> {
         );
         return Err(Error::Conflict { code: "legal_hold", detail });
     }
-    let accounts = accounts_of(tx.connection, &person.0)?;
+    let ids = accounts::ids_of(tx.connection, &person.0)?;
+    let accounts = accounts::by_ids(tx.connection, &ids, true)?;
     accounts.iter().try_for_each(|account| account.check(tx.keys))?;
-    let ids: Vec<Id> = accounts.iter().map(|account| account.id).collect();
     let balances = accounts::balances(tx.connection, &ids, true)?;
     let devices = identity::devices_of(tx.connection, &person.0)?;
     // Nothing below this line may fail.
@@ -111,14 +110,4 @@ fn erase(tx: &mut Tx<'_>, person: PersonId) -> Result<Erased> {
         erased.accounts += 1;
     }
     Ok(erased)
-}
-
-fn accounts_of(connection: &mut dyn Connection, person: &Id) -> Result<Vec<AccountRow>> {
-    let (mut all, mut after) = (Vec::new(), [0; 16]);
-    loop {
-        let page = accounts::of_owner(connection, person, &after, 200)?;
-        let Some(last) = page.last() else { return Ok(all) };
-        after = last.id;
-        all.extend(page);
-    }
 }

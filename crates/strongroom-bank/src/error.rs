@@ -24,6 +24,9 @@ pub enum Error {
         /// For the person.
         detail: String,
     },
+    /// It is sealed under keys that were destroyed.
+    #[error("{0}")]
+    Erased(&'static str),
     /// Not there, or someone else's.
     #[error("not found")]
     NotFound,

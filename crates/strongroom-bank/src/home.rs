@@ -17,6 +17,9 @@ use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
+use strongroom_crypto::root::Provider;
+use strongroom_crypto::secret::Secret;
+use strongroom_sql::{Connection, Role, Url};
 
 use crate::{Error, Result};
 
@@ -76,6 +79,13 @@ pub struct KeyConfig {
     /// And after this many uses [default: by purpose].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rotate_after_uses: Option<u64>,
+}
+
+impl KeyConfig {
+    /// Gives the root key.
+    pub fn load_root(&self) -> Result<Secret> {
+        Provider::parse(&self.root).and_then(|place| place.load()).map_err(|e| Error::Internal(e.to_string()))
+    }
 }
 
 /// `[server]`
@@ -142,6 +152,18 @@ impl Home {
         fs::DirBuilder::new().recursive(true).mode(0o700).create(&self.dir).map_err(|e| {
             Error::Internal(format!("cannot make the home {}: {e}; choose another with --home DIR", self.dir.display()))
         })
+    }
+
+    /// Opens the keyring's database, which must be there.
+    pub fn keyring(&self, role: Role) -> Result<Box<dyn Connection>> {
+        let path = self.path("keys.db");
+        if !path.exists() {
+            return Err(Error::Internal(format!(
+                "{} is not there; name the bank's home with --home DIR, or put the keyring back with `keys restore`",
+                path.display()
+            )));
+        }
+        Ok(strongroom_sql::open(&Url::Sqlite(path), None, role)?)
     }
 
     /// Reads the configuration.

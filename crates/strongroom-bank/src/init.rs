@@ -81,8 +81,7 @@ pub fn initialise(home: &Home, options: &Options) -> Result<Initialised> {
     let provider = Provider::parse(&config.key.root).map_err(|e| Error::Malformed(e.to_string()))?;
     let root = create_root(&provider)?;
     let now_us = clock::now_us();
-    let keyring_url = Url::parse(&format!("sqlite:{}", home.path("keys.db").display()))?;
-    let mut keyring = strongroom_sql::open(&keyring_url, None, Role::Writer)?;
+    let mut keyring = strongroom_sql::open(&Url::Sqlite(home.path("keys.db")), None, Role::Writer)?;
     schema::migrate_keyring(keyring.as_mut(), now_us)?;
     if meta::value(keyring.as_mut(), "store")?.is_none() {
         Keyring::create(keyring.as_mut(), &root, store, now_us)?;
@@ -102,12 +101,10 @@ pub fn initialise(home: &Home, options: &Options) -> Result<Initialised> {
 
 /// The store id of a bank whose making was stopped before it had a configuration.
 fn begun(home: &Home) -> Result<Option<Id>> {
-    let path = home.path("keys.db");
-    if !path.exists() {
+    if !home.path("keys.db").exists() {
         return Ok(None);
     }
-    let url = Url::parse(&format!("sqlite:{}", path.display()))?;
-    let mut keyring = strongroom_sql::open(&url, None, Role::Writer)?;
+    let mut keyring = home.keyring(Role::Writer)?;
     schema::migrate_keyring(keyring.as_mut(), clock::now_us())?;
     Ok(meta::value(keyring.as_mut(), "store")?.and_then(|store| store.try_into().ok()))
 }

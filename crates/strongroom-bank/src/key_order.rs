@@ -3,14 +3,13 @@
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
-use strongroom_crypto::root::Provider;
 use strongroom_ledger::id::PersonId;
-use strongroom_sql::{Role, Url};
+use strongroom_sql::Role;
 use strongroom_store::Id;
 use strongroom_store::keys::{self, Tally};
 
 use crate::keyring::{Purpose, SINGLE};
-use crate::{Bank, Error, Home, Result, clock, shown};
+use crate::{Bank, Error, Home, Result, clock};
 
 /// What is to be done.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -69,15 +68,7 @@ const PAGE: i64 = 1_000;
 
 /// What a home's keyring holds, by purpose and state. No key is opened for it.
 pub fn tally(home: &Home) -> Result<Vec<Tally>> {
-    let path = home.path("keys.db");
-    if !path.exists() {
-        return Err(Error::Internal(format!(
-            "{} is not there; name the bank's home with --home DIR, or put the keyring back",
-            shown(&path)
-        )));
-    }
-    let url = Url::parse(&format!("sqlite:{}", path.display()))?;
-    Ok(keys::tally(strongroom_sql::open(&url, None, Role::Reader)?.as_mut())?)
+    Ok(keys::tally(home.keyring(Role::Reader)?.as_mut())?)
 }
 
 impl Bank {
@@ -100,8 +91,7 @@ impl Bank {
                 Ok(json!({"destroyed": key.version}))
             }
             KeyOrder::Rewrap {} => {
-                let provider = Provider::parse(&self.config.key.root);
-                let root = provider.and_then(|p| p.load()).map_err(|e| Error::Internal(e.to_string()))?;
+                let root = self.config.key.load_root()?;
                 Ok(json!({"rewrapped": self.keys.rewrap(&root, clock::now_us())?}))
             }
             KeyOrder::Erase { person } => {
@@ -128,11 +118,11 @@ impl Bank {
             Some(name) => vec![rotatable(name)?],
             None => ROTATABLE.to_vec(),
         };
+        if purposes == [Purpose::Log] {
+            return Ok(json!({"rotated": 1, "log_key": self.rotate_log()?.to_string()}));
+        }
         let mut rotated = 0;
         for purpose in purposes {
-            if purpose == Purpose::Log {
-                return Ok(json!({"rotated": 1, "log_key": self.rotate_log()?.to_string()}));
-            }
             if purpose != Purpose::Person {
                 self.keys.rotate(purpose, &SINGLE, now_us)?;
                 rotated += 1;
@@ -151,21 +141,6 @@ impl Bank {
             }
         }
         Ok(json!({"rotated": rotated}))
-    }
-
-    /// Seals anew until nothing waits. Tells after each round how much was done and how many series wait.
-    pub fn reseal_all(&self, mut tell: impl FnMut(u64, u64)) -> Result<()> {
-        loop {
-            let round = self.reseal_round()?;
-            let waiting = round.series - round.settled;
-            tell(round.fields, waiting);
-            if waiting == 0 {
-                return Ok(());
-            }
-            if round.fields == 0 {
-                std::thread::sleep(std::time::Duration::from_millis(500));
-            }
-        }
     }
 }
 

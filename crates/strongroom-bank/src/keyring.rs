@@ -4,10 +4,10 @@
 //! do the work, in series of versions. A person's series seals everything personal about them, so
 //! destroying it erases them. A key is stored and read back before the first byte is sealed with it.
 
+pub mod backup;
 pub mod column;
-pub mod copies;
 pub mod indexes;
-pub mod lives;
+pub mod lifecycle;
 pub mod purpose;
 pub mod series;
 pub mod wrapped;
@@ -223,7 +223,7 @@ impl Keyring {
         let mut people = self.people.write().unwrap_or_else(PoisonError::into_inner);
         if people.len() >= OPEN_KEYS_MAX {
             let closed = std::mem::take(&mut *people);
-            lives::count(connection.as_mut(), closed.iter().map(|(id, series)| (Purpose::Person, *id, &**series)))?;
+            lifecycle::count(connection.as_mut(), closed.iter().map(|(id, series)| (Purpose::Person, *id, &**series)))?;
         }
         people.insert(*person, series.clone());
         Ok(series)

@@ -8,7 +8,6 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::thread::JoinHandle;
 
-use strongroom_crypto::root::Provider;
 use strongroom_crypto::sign::PublicKey;
 use strongroom_ledger::id::AccountId;
 use strongroom_ledger::merkle::Frontier;
@@ -157,14 +156,7 @@ impl Opened {
     pub fn at(home: &Home) -> Result<Self> {
         let config = home.config()?;
         let database = Database::of(home, &config)?;
-        let root =
-            Provider::parse(&config.key.root).and_then(|p| p.load()).map_err(|e| Error::Internal(e.to_string()))?;
-        let keyring = strongroom_sql::open(
-            &Url::parse(&format!("sqlite:{}", home.path("keys.db").display()))?,
-            None,
-            Role::Writer,
-        )?;
-        let keys = Arc::new(Keyring::open(keyring, &root)?);
+        let keys = Arc::new(Keyring::open(home.keyring(Role::Writer)?, &config.key.load_root()?)?);
         let mut connection = database.connect(Role::Reader)?;
         if meta::value(connection.as_mut(), "store")?.as_deref() != Some(&keys.store()) {
             return Err(Error::Internal(
@@ -176,9 +168,7 @@ impl Opened {
         let origin = log_key.origin().to_owned();
         Ok(Opened { config, keys, origin, log_key, eras, database })
     }
-}
 
-impl Opened {
     /// The log's size and its newest signed checkpoint.
     pub fn newest(&self) -> Result<(i64, String)> {
         let mut connection = self.database.connect(Role::Reader)?;
@@ -390,23 +380,25 @@ impl Bank {
         &self,
         work: impl FnMut(&mut Tx<'_>) -> Result<A> + Send + 'static,
     ) -> Result<A> {
-        let (reply, answer) = tokio::sync::oneshot::channel();
-        let task = Task::Other(Box::new(Change::new(work, reply)));
-        self.queue.push(Lane::Other, task).map_err(|_| Error::Busy)?;
-        answer.await.map_err(|_| Error::Busy)?
+        self.submit(work)?.await.map_err(|_| Error::Busy)?
     }
-}
 
-impl Bank {
     /// The same from a thread that may wait.
     pub(crate) fn change_blocking<A: Send + 'static>(
         &self,
         work: impl FnMut(&mut Tx<'_>) -> Result<A> + Send + 'static,
     ) -> Result<A> {
+        self.submit(work)?.blocking_recv().map_err(|_| Error::Busy)?
+    }
+
+    fn submit<A: Send + 'static>(
+        &self,
+        work: impl FnMut(&mut Tx<'_>) -> Result<A> + Send + 'static,
+    ) -> Result<tokio::sync::oneshot::Receiver<Result<A>>> {
         let (reply, answer) = tokio::sync::oneshot::channel();
         let task = Task::Other(Box::new(Change::new(work, reply)));
         self.queue.push(Lane::Other, task).map_err(|_| Error::Busy)?;
-        answer.blocking_recv().map_err(|_| Error::Busy)?
+        Ok(answer)
     }
 }
 

@@ -98,7 +98,7 @@ fn receipt(
     size: u64,
     note: String,
 ) -> Result<Receipt> {
-    let gone = || Error::Forbidden { code: "erased", detail: "This part of the posting has been erased.".into() };
+    let gone = || Error::Erased("This part of the posting has been erased.");
     let opened = |column, sealed: Option<&[u8]>| -> Result<Part> {
         let (salt, content) = open_part(keys, &caller.person, column, &row.id, sealed)?.ok_or_else(gone)?;
         Ok(Part::Shown { salt, content })

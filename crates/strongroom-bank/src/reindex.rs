@@ -3,12 +3,13 @@
 
 use strongroom_crypto::blind;
 use strongroom_sql::Connection;
+use strongroom_store::Id;
 use strongroom_store::accounts::{self, AccountRow};
 use strongroom_store::identity::{self, Indexed, PersonIndexes};
-use strongroom_store::{Id, cells};
 
 use crate::keyring::indexes::Field;
 use crate::keyring::{Keyring, SINGLE, column};
+use crate::reseal::readable;
 use crate::rows::Authenticated;
 use crate::{Bank, Error, Result};
 
@@ -29,7 +30,9 @@ impl Bank {
             count += self.change_blocking(move |tx| {
                 let mut changed = 0;
                 for person in &page {
-                    let Some(indexes) = readable(person.id, of_person(tx.keys, person))?.flatten() else { continue };
+                    let Some(indexes) = readable("people", &person.id, of_person(tx.keys, person))?.flatten() else {
+                        continue;
+                    };
                     if indexes != person.indexes {
                         changed += u64::from(identity::set_indexes(tx.connection, person, &indexes)?);
                     }
@@ -42,29 +45,17 @@ impl Bank {
     fn reindex_accounts(&self) -> Result<u64> {
         let (mut after, mut count): (Id, u64) = (SINGLE, 0);
         loop {
-            let page = self.readers.read(|c| Ok(cells::account_ids(c, &after, PAGE)?))?;
+            let page = self.readers.read(|c| Ok(accounts::ids(c, &after, PAGE)?))?;
             let Some(last) = page.last() else { return Ok(count) };
             after = *last;
             count += self.change_blocking(move |tx| {
                 let mut changed = 0;
                 for mut row in accounts::by_ids(tx.connection, &page, true)? {
                     let outcome = reindex_account(tx.connection, tx.keys, &mut row);
-                    changed += u64::from(readable(row.id, outcome)?.unwrap_or(false));
+                    changed += u64::from(readable("accounts", &row.id, outcome)?.unwrap_or(false));
                 }
                 Ok(changed)
             })?;
-        }
-    }
-}
-
-/// What does not open stays as it is, for someone to look at; it keeps nobody else from being found.
-fn readable<T>(id: Id, outcome: Result<T>) -> Result<Option<T>> {
-    match outcome {
-        Ok(done) => Ok(Some(done)),
-        Err(Error::Database(e)) => Err(e.into()),
-        Err(e) => {
-            tracing::error!(target: "strongroom::integrity", id = crate::hex::encode(&id), error = %e, "a row could not be indexed anew");
-            Ok(None)
         }
     }
 }
@@ -95,7 +86,7 @@ fn of_person(keys: &Keyring, person: &Indexed) -> Result<Option<PersonIndexes>> 
 fn reindex_account(connection: &mut dyn Connection, keys: &Keyring, row: &mut AccountRow) -> Result<bool> {
     row.check(keys)?;
     let number = match keys.unseal_text(row.owner.as_ref(), column::ACCOUNT_NUMBER, &row.id, &row.number) {
-        Err(Error::Forbidden { code: "erased", .. }) => return Ok(false),
+        Err(Error::Erased(_)) => return Ok(false),
         number => number?,
     };
     let index = keys.indexes().index(Field::Number, &number);

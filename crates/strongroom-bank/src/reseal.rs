@@ -11,7 +11,8 @@ use std::time::Duration;
 
 use strongroom_crypto::sealed::{self, ColumnId};
 use strongroom_store::Id;
-use strongroom_store::cells::{self, Cell, Place};
+use strongroom_store::accounts;
+use strongroom_store::cells::{self, Cell, Column};
 
 use crate::keyring::series::Series;
 use crate::keyring::{Keyring, Purpose, SINGLE, column};
@@ -67,10 +68,10 @@ impl Bank {
 
     fn walk_credentials(&self) -> Result<u64> {
         let mut count = 0;
-        for place in [Place::Password, Place::FactorSecret, Place::SessionSuccessor] {
+        for column in [Column::Password, Column::FactorSecret, Column::SessionSuccessor] {
             let mut after: Id = SINGLE;
             loop {
-                let page = self.look(|c| Ok(cells::page(c, place, &after, PAGE)?))?;
+                let page = self.look(|c| Ok(cells::page(c, column, &after, PAGE)?))?;
                 let Some(last) = page.last() else { break };
                 after = last.id;
                 count += self.replace(page, &self.keys.credentials(), None)?;
@@ -88,7 +89,7 @@ impl Bank {
         let series = self.keys.owners(Some(person))?;
         let cells = self.look(|c| Ok(cells::of_person(c, person)?))?;
         let mut count = self.replace(cells, &series, Some(*person))?;
-        for account in self.look(|c| Ok(cells::accounts_of(c, person)?))? {
+        for account in self.look(|c| Ok(accounts::ids_of(c, person)?))? {
             let mut after = -1;
             loop {
                 let page = self.look(|c| Ok(cells::of_postings(c, &account, after, PAGE)?))?;
@@ -97,7 +98,7 @@ impl Bank {
                 let theirs = |posting: cells::PostingCells| {
                     let (payer, payee) = (posting.payer.or(posting.payee), posting.payee.or(posting.payer));
                     posting.cells.into_iter().filter(move |cell| {
-                        let owner = if cell.place == Place::PayerPart { payer } else { payee };
+                        let owner = if cell.column == Column::PayerPart { payer } else { payee };
                         owner == Some(*person)
                     })
                 };
@@ -145,46 +146,51 @@ fn seal_anew(
     owner: Option<&Id>,
     cell: &Cell,
 ) -> Result<Option<Vec<u8>>> {
-    let column = column_of(cell.place);
+    let column = column_of(cell.column);
     let credential = |row: &[u8]| {
         let opened = keys.unseal_credential(column, row, &cell.sealed);
         opened.map(|value| keys.seal_credential(column, row, &value))
     };
-    let anew = match cell.place {
-        Place::Password | Place::SessionSuccessor => credential(&cell.id),
-        Place::FactorSecret => {
+    let anew = match cell.column {
+        Column::Password | Column::SessionSuccessor => credential(&cell.id),
+        Column::FactorSecret => {
             let Some(person) = cells::person_of_factor(connection, &cell.id)? else { return Ok(None) };
             credential(&[cell.id, person].concat())
         }
         _ => keys.unseal(owner, column, &cell.id, &cell.sealed).and_then(|v| keys.seal(owner, column, &cell.id, &v)),
     };
-    match anew {
-        Ok(anew) => Ok(Some(anew)),
+    readable(&format!("{:?}", cell.column), &cell.id, anew)
+}
+
+/// What does not open stays as it is, for someone to look at; it keeps nothing else waiting.
+pub(crate) fn readable<T>(what: &str, id: &Id, outcome: Result<T>) -> Result<Option<T>> {
+    match outcome {
+        Ok(done) => Ok(Some(done)),
         Err(Error::Database(e)) => Err(e.into()),
         Err(e) => {
-            tracing::error!(target: "strongroom::integrity", place = ?cell.place, id = crate::hex::encode(&cell.id), error = %e, "a field could not be sealed anew");
+            tracing::error!(target: "strongroom::integrity", what, id = crate::hex::encode(id), error = %e, "this could not be sealed anew");
             Ok(None)
         }
     }
 }
 
 /// The constant under which a column's fields are sealed.
-fn column_of(place: Place) -> ColumnId {
-    match place {
-        Place::Password => column::PASSWORD,
-        Place::Username => column::USERNAME,
-        Place::FullName => column::FULL_NAME,
-        Place::Email => column::EMAIL,
-        Place::Phone => column::PHONE,
-        Place::NationalId => column::NATIONAL_ID,
-        Place::DateOfBirth => column::DATE_OF_BIRTH,
-        Place::Address => column::ADDRESS,
-        Place::FactorSecret => column::FACTOR_SECRET,
-        Place::SessionSuccessor => column::SESSION_SUCCESSOR,
-        Place::DeviceName => column::DEVICE_NAME,
-        Place::AccountNumber => column::ACCOUNT_NUMBER,
-        Place::AccountName => column::ACCOUNT_NAME,
-        Place::PayerPart => column::PAYER_PART,
-        Place::PayeePart => column::PAYEE_PART,
+fn column_of(column: Column) -> ColumnId {
+    match column {
+        Column::Password => column::PASSWORD,
+        Column::Username => column::USERNAME,
+        Column::FullName => column::FULL_NAME,
+        Column::Email => column::EMAIL,
+        Column::Phone => column::PHONE,
+        Column::NationalId => column::NATIONAL_ID,
+        Column::DateOfBirth => column::DATE_OF_BIRTH,
+        Column::Address => column::ADDRESS,
+        Column::FactorSecret => column::FACTOR_SECRET,
+        Column::SessionSuccessor => column::SESSION_SUCCESSOR,
+        Column::DeviceName => column::DEVICE_NAME,
+        Column::AccountNumber => column::ACCOUNT_NUMBER,
+        Column::AccountName => column::ACCOUNT_NAME,
+        Column::PayerPart => column::PAYER_PART,
+        Column::PayeePart => column::PAYEE_PART,
     }
 }

@@ -76,6 +76,7 @@ pub fn describe(error: &Error) -> (StatusCode, &'static str, String) {
             "The user name, password or code is wrong, or the sign-in took too long.".into(),
         ),
         Error::Forbidden { code, detail } => (StatusCode::FORBIDDEN, code, detail.clone()),
+        Error::Erased(detail) => (StatusCode::FORBIDDEN, "erased", (*detail).to_owned()),
         Error::NotFound => (StatusCode::NOT_FOUND, "not_found", "There is nothing here that you may see.".into()),
         Error::Conflict { code, detail } => (StatusCode::CONFLICT, code, detail.clone()),
         Error::Malformed(detail) => (StatusCode::BAD_REQUEST, "malformed", detail.clone()),

@@ -176,3 +176,16 @@ fn balance_row(row: &Row) -> Result<BalanceRow> {
         mac: row.array::<32>(3)?,
     })
 }
+
+/// The ids of a person's accounts.
+pub fn ids_of(connection: &mut dyn Connection, person: &Id) -> Result<Vec<Id>> {
+    let rows = connection.query("SELECT id FROM accounts WHERE owner = ? ORDER BY id", &[Value::Bytes(person)])?;
+    rows.iter().map(|row| row.array::<16>(0)).collect()
+}
+
+/// A page of all accounts' ids, after one.
+pub fn ids(connection: &mut dyn Connection, after: &Id, limit: i64) -> Result<Vec<Id>> {
+    let sql = "SELECT id FROM accounts WHERE id > ? ORDER BY id LIMIT ?";
+    let rows = connection.query(sql, &[Value::Bytes(after), Value::Int(limit)])?;
+    rows.iter().map(|row| row.array::<16>(0)).collect()
+}

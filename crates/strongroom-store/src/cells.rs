@@ -8,29 +8,29 @@ use strongroom_sql::{Row, Value};
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Cell {
     /// Where it stands.
-    pub place: Place,
+    pub column: Column,
     /// The row's id.
     pub id: Id,
     /// What stands there.
     pub sealed: Vec<u8>,
 }
 
-macro_rules! places {
+macro_rules! columns {
     ($($(#[$doc:meta])* $name:ident = $table:literal, $column:literal;)*) => {
         /// A column of sealed fields.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-        pub enum Place { $($(#[$doc])* $name,)* }
+        pub enum Column { $($(#[$doc])* $name,)* }
 
-        impl Place {
+        impl Column {
             /// Its table and column.
             fn names(self) -> (&'static str, &'static str) {
-                match self { $(Place::$name => ($table, $column),)* }
+                match self { $(Column::$name => ($table, $column),)* }
             }
         }
     };
 }
 
-places! {
+columns! {
     /// people.password
     Password = "people", "password";
     /// people.username
@@ -64,25 +64,25 @@ places! {
 }
 
 /// What a person has told of themselves.
-const PROFILE: [Place; 7] = [
-    Place::Username,
-    Place::FullName,
-    Place::Email,
-    Place::Phone,
-    Place::NationalId,
-    Place::DateOfBirth,
-    Place::Address,
+const PROFILE: [Column; 7] = [
+    Column::Username,
+    Column::FullName,
+    Column::Email,
+    Column::Phone,
+    Column::NationalId,
+    Column::DateOfBirth,
+    Column::Address,
 ];
 
 /// A person's own fields, and those of their devices and accounts.
 pub fn of_person(connection: &mut dyn Connection, person: &Id) -> Result<Vec<Cell>> {
     let mut cells = some(connection, &PROFILE, "id = ?", &[Value::Bytes(person)])?;
-    cells.extend(some(connection, &[Place::DeviceName], "person = ?", &[Value::Bytes(person)])?);
+    cells.extend(some(connection, &[Column::DeviceName], "person = ?", &[Value::Bytes(person)])?);
     cells.extend(some(connection, &ACCOUNT, "owner = ?", &[Value::Bytes(person)])?);
     Ok(cells)
 }
 
-const ACCOUNT: [Place; 2] = [Place::AccountNumber, Place::AccountName];
+const ACCOUNT: [Column; 2] = [Column::AccountNumber, Column::AccountName];
 
 /// The fields of the bank's own accounts.
 pub fn of_bank(connection: &mut dyn Connection) -> Result<Vec<Cell>> {
@@ -90,27 +90,32 @@ pub fn of_bank(connection: &mut dyn Connection) -> Result<Vec<Cell>> {
 }
 
 /// A page of one column's fields, in the order of their rows, after a row.
-pub fn page(connection: &mut dyn Connection, place: Place, after: &Id, limit: i64) -> Result<Vec<Cell>> {
-    some(connection, &[place], "id > ? ORDER BY id LIMIT ?", &[Value::Bytes(after), Value::Int(limit)])
+pub fn page(connection: &mut dyn Connection, column: Column, after: &Id, limit: i64) -> Result<Vec<Cell>> {
+    some(connection, &[column], "id > ? ORDER BY id LIMIT ?", &[Value::Bytes(after), Value::Int(limit)])
 }
 
-fn some(connection: &mut dyn Connection, places: &[Place], condition: &str, params: &[Value<'_>]) -> Result<Vec<Cell>> {
-    let Some((table, _)) = places.first().map(|place| place.names()) else { return Ok(Vec::new()) };
-    let columns: Vec<&str> = places.iter().map(|place| place.names().1).collect();
-    let sql = format!("SELECT id, {} FROM {table} WHERE {condition}", columns.join(", "));
+fn some(
+    connection: &mut dyn Connection,
+    columns: &[Column],
+    condition: &str,
+    params: &[Value<'_>],
+) -> Result<Vec<Cell>> {
+    let Some((table, _)) = columns.first().map(|column| column.names()) else { return Ok(Vec::new()) };
+    let names: Vec<&str> = columns.iter().map(|column| column.names().1).collect();
+    let sql = format!("SELECT id, {} FROM {table} WHERE {condition}", names.join(", "));
     let mut cells = Vec::new();
     for row in connection.query(&sql, params)? {
-        read_cells(&row, places, 0, &mut cells)?;
+        read_cells(&row, columns, 0, &mut cells)?;
     }
     Ok(cells)
 }
 
-/// The fields of a row whose columns from `from` on are its id and these places.
-fn read_cells(row: &Row, places: &[Place], from: usize, cells: &mut Vec<Cell>) -> Result<()> {
-    for (at, place) in places.iter().enumerate() {
+/// The fields of a row whose columns from `from` on are its id and these columns.
+fn read_cells(row: &Row, columns: &[Column], from: usize, cells: &mut Vec<Cell>) -> Result<()> {
+    for (at, column) in columns.iter().enumerate() {
         match row.opt_bytes(from + 1 + at)? {
             Some(sealed) if !sealed.is_empty() => {
-                cells.push(Cell { place: *place, id: row.array::<16>(from)?, sealed: sealed.to_vec() });
+                cells.push(Cell { column: *column, id: row.array::<16>(from)?, sealed: sealed.to_vec() });
             }
             _ => {}
         }
@@ -131,19 +136,6 @@ pub struct PostingCells {
     pub cells: Vec<Cell>,
 }
 
-/// Accounts of a person.
-pub fn accounts_of(connection: &mut dyn Connection, person: &Id) -> Result<Vec<Id>> {
-    let rows = connection.query("SELECT id FROM accounts WHERE owner = ? ORDER BY id", &[Value::Bytes(person)])?;
-    rows.iter().map(|row| row.array::<16>(0)).collect()
-}
-
-/// A page of all accounts' ids, after one.
-pub fn account_ids(connection: &mut dyn Connection, after: &Id, limit: i64) -> Result<Vec<Id>> {
-    let sql = "SELECT id FROM accounts WHERE id > ? ORDER BY id LIMIT ?";
-    let rows = connection.query(sql, &[Value::Bytes(after), Value::Int(limit)])?;
-    rows.iter().map(|row| row.array::<16>(0)).collect()
-}
-
 /// A page of an account's postings, in the order of the log, after a place in it.
 pub fn of_postings(connection: &mut dyn Connection, account: &Id, after: i64, limit: i64) -> Result<Vec<PostingCells>> {
     let sql = "SELECT t.sequence, f.owner, o.owner, t.id, t.payer, t.payee FROM entries e \
@@ -153,7 +145,7 @@ pub fn of_postings(connection: &mut dyn Connection, account: &Id, after: i64, li
     let mut postings = Vec::new();
     for row in connection.query(sql, &[Value::Bytes(account), Value::Int(after), Value::Int(limit)])? {
         let mut cells = Vec::new();
-        read_cells(&row, &[Place::PayerPart, Place::PayeePart], 3, &mut cells)?;
+        read_cells(&row, &[Column::PayerPart, Column::PayeePart], 3, &mut cells)?;
         postings.push(PostingCells {
             sequence: row.int(0)?,
             payer: row.opt_array::<16>(1)?,
@@ -164,9 +156,9 @@ pub fn of_postings(connection: &mut dyn Connection, account: &Id, after: i64, li
     Ok(postings)
 }
 
-/// Puts another sealing of the same value in place. `false`: it has changed since it was read.
+/// Puts another sealing of the same value in its place. `false`: it has changed since it was read.
 pub fn replace(connection: &mut dyn Connection, cell: &Cell, sealed: &[u8]) -> Result<bool> {
-    let (table, column) = cell.place.names();
+    let (table, column) = cell.column.names();
     let sql = format!("UPDATE {table} SET {column} = ? WHERE id = ? AND {column} = ?");
     let changed =
         connection.execute(&sql, &[Value::Bytes(sealed), Value::Bytes(&cell.id), Value::Bytes(&cell.sealed)])?;

@@ -59,7 +59,9 @@ impl From<strongroom_bank::Error> for Failure {
         use strongroom_bank::Error;
         let exit = match &error {
             Error::Malformed(_) | Error::Invalid(_) => Exit::Usage,
-            Error::Unauthenticated | Error::BadCredentials | Error::Forbidden { .. } => Exit::NotAllowed,
+            Error::Unauthenticated | Error::BadCredentials | Error::Forbidden { .. } | Error::Erased(_) => {
+                Exit::NotAllowed
+            }
             Error::NotFound => Exit::NotFound,
             Error::Integrity(_) => Exit::NotVerified,
             Error::Busy => Exit::TryAgain,

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use serde_json::{Value, json};
 use strongroom_bank::key_order::{self, KeyName, KeyOrder};
-use strongroom_bank::keyring::copies;
+use strongroom_bank::keyring::backup;
 use strongroom_bank::{Bank, custody};
 use strongroom_crypto::lifecycle::State;
 use strongroom_ledger::time;
@@ -156,7 +156,7 @@ pub fn run(global: &Global, verb: Verb) -> Outcome {
         }
         Verb::Escrow(verb) => escrow(global, verb),
         Verb::Backup { output } => {
-            copies::backup(&global.home(), &output)?;
+            backup::write(&global.home(), &output)?;
             let words =
                 || format!("The keyring was copied to {}. Without the root key it opens nothing.", output.display());
             global.print(&json!({"ok": true, "output": output}), words);
@@ -164,7 +164,7 @@ pub fn run(global: &Global, verb: Verb) -> Outcome {
         }
         Verb::Restore { file, yes } => {
             consent(global, yes, "Put this copy in the keyring's place? Keys made since are lost.")?;
-            let restored = copies::restore(&global.home(), &file)?;
+            let restored = backup::restore(&global.home(), &file)?;
             global.print(&json!({"ok": true, "without_key": restored.without_key}), || match restored.without_key {
                 0 => "The keyring is back, and has a key for everyone.".to_owned(),
                 n => format!("The keyring is back, but {n} people signed up since it was copied: nothing sealed about them can be read."),
@@ -243,29 +243,26 @@ fn status(global: &Global) -> Outcome {
 /// Carries an order out, by the running server or here, and waits for what follows from it.
 fn order(global: &Global, order: &KeyOrder, waits: bool) -> Outcome {
     let home = global.home();
-    let done = match control::ask(&home, order)? {
-        Some(done) => {
-            if waits {
-                await_server(global)?;
-            }
-            done
-        }
+    // The bank, opened here where no server runs, seals anew for as long as it is open.
+    let (done, bank) = match control::ask(&home, order)? {
+        Some(done) => (done, None),
         None => {
             let bank = Bank::open(&home)?;
-            let done = bank.carry_out(order.clone())?;
-            if waits {
-                bank.reseal_all(|fields, waiting| eprintln!("{fields} fields were sealed anew; {waiting} keys wait"))?;
-            }
-            bank.close();
-            done
+            (bank.carry_out(order.clone())?, Some(bank))
         }
     };
+    if waits {
+        await_sealing(global)?;
+    }
+    if let Some(bank) = bank {
+        bank.close();
+    }
     global.print(&done, || plain(&done));
     Ok(())
 }
 
-/// Waits until the server has sealed everything anew.
-fn await_server(global: &Global) -> Outcome {
+/// Waits until everything is sealed anew.
+fn await_sealing(global: &Global) -> Outcome {
     let mut before = None;
     loop {
         let tally = key_order::tally(&global.home())?;

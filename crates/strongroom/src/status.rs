@@ -1,5 +1,7 @@
 //! `strongroom status` and `strongroom doctor`: what the home holds, and what could go wrong.
 
+use std::path::Path;
+
 use serde_json::json;
 use strongroom_bank::{Home, Opened};
 use strongroom_sql::Role;
@@ -74,17 +76,20 @@ pub fn doctor(global: &Global) -> Outcome {
 /// Files that others may read or change, and should not.
 fn modes(home: &Home) -> Vec<String> {
     use std::os::unix::fs::PermissionsExt;
-    let mode = |name: &str| std::fs::metadata(home.path(name)).ok().map(|file| file.permissions().mode() & 0o777);
+    let mode = |path: &Path| std::fs::metadata(path).ok().map(|file| file.permissions().mode() & 0o777);
     let mut warnings = Vec::new();
-    if let Some(open) = std::fs::metadata(home.dir()).ok().map(|dir| dir.permissions().mode() & 0o777)
-        && open & 0o077 != 0
-    {
-        warnings.push(format!("The home is open to others (mode {open:o}); run: chmod 700 {}", home.dir().display()));
+    let dir = mode(home.dir()).unwrap_or_default();
+    let is_open = dir & 0o077 != 0;
+    if is_open {
+        warnings.push(format!("The home is open to others (mode {dir:o}); run: chmod 700 {}", home.dir().display()));
     }
     for name in ["keys.db", "bank.db", "tls/server.key", "tls/ca.key", "demo.json"] {
-        let is_shut = mode("").is_some_and(|home| home & 0o077 == 0) && name.ends_with(".db");
-        if let Some(open) = mode(name).filter(|open| open & 0o077 != 0 && !is_shut) {
-            let path = home.path(name);
+        // SQLite makes its files as the umask says; a shut home shuts them.
+        if name.ends_with(".db") && !is_open {
+            continue;
+        }
+        let path = home.path(name);
+        if let Some(open) = mode(&path).filter(|open| open & 0o077 != 0) {
             warnings.push(format!(
                 "{} is open to others (mode {open:o}); run: chmod 600 {}",
                 path.display(),

@@ -74,5 +74,5 @@ impl Series {
 
 /// The error of what was sealed for someone who has been erased.
 pub fn erased() -> Error {
-    Error::Forbidden { code: "erased", detail: "What you asked for belongs to someone who has been erased.".into() }
+    Error::Erased("What you asked for belongs to someone who has been erased.")
 }

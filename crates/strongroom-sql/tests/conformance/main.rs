@@ -1,7 +1,6 @@
 //! One suite, run on every engine; and what only one engine has.
 
 mod batches;
-mod bench;
 mod engine;
 mod mariadb;
 mod sqlite;

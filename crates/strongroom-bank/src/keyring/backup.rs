@@ -6,7 +6,6 @@ use std::fs::{self, OpenOptions, Permissions};
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::Path;
 
-use strongroom_crypto::root::Provider;
 use strongroom_sql::{Role, Url, Value};
 use strongroom_store::{identity, meta};
 
@@ -22,11 +21,11 @@ pub struct Restored {
 
 /// Writes a copy of the keyring as it is at one moment, beside a running server or without one. The
 /// keys in it are wrapped as they are here.
-pub fn backup(home: &Home, output: &Path) -> Result<()> {
+pub fn write(home: &Home, output: &Path) -> Result<()> {
     let failed = |e: std::io::Error| Error::Internal(format!("cannot write {}: {e}", shown(output)));
     // Made here, so that nobody else can read it while it is written; SQLite fills an empty file.
     OpenOptions::new().write(true).create_new(true).mode(0o600).open(output).map_err(failed)?;
-    let mut keyring = strongroom_sql::open(&keys_url(&home.path("keys.db"))?, None, Role::Writer)?;
+    let mut keyring = home.keyring(Role::Writer)?;
     let target = output.to_str().ok_or_else(|| Error::Malformed("the output's name is not UTF-8".into()))?;
     keyring.execute("VACUUM INTO ?", &[Value::Text(target)])?;
     let file = fs::File::open(output).map_err(failed)?;
@@ -43,8 +42,8 @@ pub fn restore(home: &Home, input: &Path) -> Result<Restored> {
     // A copy is opened, not the backup: opening may write beside it.
     fs::copy(input, &new).map_err(failed)?;
     fs::set_permissions(&new, Permissions::from_mode(0o600)).map_err(failed)?;
-    let root = Provider::parse(&config.key.root).and_then(|p| p.load()).map_err(|e| Error::Internal(e.to_string()))?;
-    let checked = strongroom_sql::open(&keys_url(&new)?, None, Role::Writer)
+    let root = config.key.load_root()?;
+    let checked = strongroom_sql::open(&Url::Sqlite(new.clone()), None, Role::Writer)
         .map_err(Error::from)
         .and_then(|connection| Keyring::open(connection, &root))
         .and_then(|keyring| belongs(home, &keyring));
@@ -85,8 +84,4 @@ fn remove(path: &Path) {
         name.push(suffix);
         let _ = fs::remove_file(name);
     }
-}
-
-fn keys_url(path: &Path) -> Result<Url> {
-    Ok(Url::parse(&format!("sqlite:{}", path.display()))?)
 }
