@@ -269,7 +269,7 @@ pub(crate) fn new_account(
         status: AccountStatus::Open as i64,
         floor: (kind == AccountKind::Customer).then_some(0),
         created_us: now_us,
-        mac: [0; 32],
+        mac: [0; 36],
         number_index: keys.indexes().index(Field::Number, &number),
         number: keys.seal(owner.as_ref(), column::ACCOUNT_NUMBER, &id.0, number.as_bytes())?,
         name: keys.seal(owner.as_ref(), column::ACCOUNT_NAME, &id.0, name.as_bytes())?,

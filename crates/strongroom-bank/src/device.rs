@@ -56,7 +56,7 @@ impl Bank {
                 revoked_us: None,
                 leaf,
                 revoked_leaf: None,
-                mac: [0; 32],
+                mac: [0; 36],
             };
             row.mac = row.expected(tx.keys);
             identity::insert_device(tx.connection, &row)?;

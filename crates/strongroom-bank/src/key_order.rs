@@ -62,7 +62,8 @@ pub struct KeyName {
 }
 
 /// Purposes whose keys can be followed by a next version.
-const ROTATABLE: [Purpose; 5] = [Purpose::Credential, Purpose::Bank, Purpose::Token, Purpose::Index, Purpose::Person];
+const ROTATABLE: [Purpose; 6] =
+    [Purpose::Credential, Purpose::Bank, Purpose::Token, Purpose::Mac, Purpose::Index, Purpose::Person];
 /// People's keys followed at a time.
 const PAGE: i64 = 1_000;
 

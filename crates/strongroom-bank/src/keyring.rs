@@ -8,6 +8,7 @@ pub mod backup;
 pub mod column;
 pub mod indexes;
 pub mod lifecycle;
+pub mod macs;
 pub mod purpose;
 pub mod series;
 pub mod wrapped;
@@ -16,18 +17,17 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
 use strongroom_crypto::lifecycle::State;
-use strongroom_crypto::mac::MacKey;
 use strongroom_crypto::password::Hasher;
 use strongroom_crypto::sealed::{ColumnId, Context, LogicalType, Suite};
 use strongroom_crypto::secret::Secret;
 use strongroom_crypto::sign::{PublicKey, SigningKey};
-use strongroom_crypto::wrap;
 use strongroom_sql::Connection;
 use strongroom_store::Id;
 use strongroom_store::keys::{self, WrappedKey};
 use strongroom_store::meta;
 
 use indexes::Indexes;
+use macs::Macs;
 pub use purpose::Purpose;
 use series::Series;
 
@@ -48,8 +48,7 @@ pub struct Keyring {
     credential: RwLock<Arc<Series>>,
     tokens: RwLock<Arc<Tokens>>,
     indexes: RwLock<Arc<Indexes>>,
-    /// Authenticates rows.
-    pub mac: MacKey,
+    macs: RwLock<Arc<Macs>>,
     /// Hashes passwords, with the pepper.
     pub hasher: Hasher,
 }
@@ -71,7 +70,7 @@ impl Keyring {
         meta::set_value(connection, "store", &store)?;
         for purpose in Purpose::ALL {
             let kek = Secret::random();
-            insert_kek(connection, root, purpose, 1, &kek, now_us)?;
+            wrapped::insert_kek(connection, root, purpose, 1, &kek, now_us)?;
             if purpose != Purpose::Person {
                 wrapped::insert_next(connection, &kek, purpose, SINGLE, State::Active, now_us)?;
             }
@@ -101,7 +100,6 @@ impl Keyring {
             })?;
             wrapped::unwrap(&keks[&purpose], &active)
         };
-        let mac = MacKey::new(&single(Purpose::Mac)?);
         let hasher = Hasher::new(&single(Purpose::Pepper)?);
         let sealing = |c: &mut dyn Connection, purpose: Purpose, suite: Suite| -> Result<RwLock<Arc<Series>>> {
             Ok(RwLock::new(Arc::new(Series::open(&keks[&purpose], &rows(c, purpose)?, suite)?)))
@@ -112,9 +110,9 @@ impl Keyring {
             credential: sealing(c, Purpose::Credential, Suite::Xaes256Gcm)?,
             tokens: RwLock::new(Arc::new(Tokens::open(&keks[&Purpose::Token], &rows(c, Purpose::Token)?)?)),
             indexes: RwLock::new(Arc::new(Indexes::open(&keks[&Purpose::Index], &rows(c, Purpose::Index)?)?)),
+            macs: RwLock::new(Arc::new(Macs::open(&keks[&Purpose::Mac], &rows(c, Purpose::Mac)?)?)),
             people: RwLock::default(),
             keks: RwLock::new(keks),
-            mac,
             hasher,
             connection: Mutex::new(connection),
         })
@@ -154,6 +152,11 @@ impl Keyring {
     /// The keys of blind indexes.
     pub fn indexes(&self) -> Arc<Indexes> {
         self.indexes.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// The keys that authenticate rows.
+    pub fn macs(&self) -> Arc<Macs> {
+        self.macs.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Makes and stores a person's key, and proves that it can be read back.
@@ -266,29 +269,4 @@ impl Tokens {
         })?;
         Ok(Tokens { kid, key, public })
     }
-}
-
-/// Stores a key-encryption key under the root key.
-fn insert_kek(
-    connection: &mut dyn Connection,
-    root: &Secret,
-    purpose: Purpose,
-    version: i64,
-    kek: &Secret,
-    now_us: i64,
-) -> Result<()> {
-    let series = wrapped::kek_series(purpose.name());
-    let key = WrappedKey {
-        series,
-        version,
-        purpose: wrapped::KEK.to_owned(),
-        algorithm: "XAES-256-GCM".to_owned(),
-        state: State::Active as i64,
-        created_us: now_us,
-        changed_us: now_us,
-        uses: 0,
-        is_pending: false,
-        wrapped: wrap::wrap(root, &wrapped::info(wrapped::KEK, &series, version), kek),
-    };
-    Ok(keys::insert(connection, &key)?)
 }

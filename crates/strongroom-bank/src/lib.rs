@@ -43,6 +43,7 @@ pub mod people;
 mod queue;
 pub mod receipts;
 mod reindex;
+mod remac;
 mod reseal;
 mod rows;
 pub mod sessions;

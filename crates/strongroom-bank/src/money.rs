@@ -294,7 +294,7 @@ fn post(
         payee_hash: command.payee_hash,
         payer: Some(command.payer.clone()),
         payee: Some(command.payee.clone()),
-        mac: [0; 32],
+        mac: [0; 36],
     };
     row.mac = row.expected(tx.keys);
     for entry in entries {
@@ -345,7 +345,7 @@ impl Effects {
 
 /// A balance row with its MAC.
 pub fn balance_row(keys: &Keyring, account: Id, balance: i64, last_sequence: i64) -> BalanceRow {
-    let mut row = BalanceRow { account, balance, last_sequence, mac: [0; 32] };
+    let mut row = BalanceRow { account, balance, last_sequence, mac: [0; 36] };
     row.mac = row.expected(keys);
     row
 }

@@ -206,7 +206,7 @@ fn prepare(keys: &Keyring, id: Id, form: &SignUp, role: &str, now_us: i64) -> Re
         version: 1,
         created_us: now_us,
         legal_hold_us: None,
-        mac: [0; 32],
+        mac: [0; 36],
         password: keys.seal_credential(column::PASSWORD, &id, hash.as_bytes()),
     };
     row.mac = row.expected(keys);
@@ -294,7 +294,7 @@ pub(crate) fn invite(
         role: role.to_owned(),
         expires_us: now_us + ENROLMENT_VALID_US,
         used_us: None,
-        mac: [0; 32],
+        mac: [0; 36],
     };
     row.mac = row.expected(keys);
     identity::insert_enrolment(connection, &row)?;

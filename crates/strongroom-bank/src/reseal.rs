@@ -40,7 +40,7 @@ impl Bank {
     /// One walk over each series that waits.
     pub(crate) fn reseal_round(&self) -> Result<Round> {
         let mut round = Round::default();
-        for purpose in [Purpose::Credential, Purpose::Bank, Purpose::Index, Purpose::Person] {
+        for purpose in [Purpose::Mac, Purpose::Credential, Purpose::Bank, Purpose::Index, Purpose::Person] {
             for series in self.keys.pending(purpose, SERIES_AT_ONCE)? {
                 let began_us = clock::now_us();
                 let versions = self.keys.versions(purpose, &series)?;
@@ -50,6 +50,7 @@ impl Bank {
                     Purpose::Credential => self.walk_credentials()?,
                     Purpose::Bank => self.walk_bank()?,
                     Purpose::Index => self.reindex()?,
+                    Purpose::Mac => self.remac()?,
                     _ => self.walk_person(&series)?,
                 };
                 round.series += 1;

@@ -1,6 +1,8 @@
 //! Authentication of rows: each row that grants power or holds money carries an HMAC over its key
 //! and fields, so that a cell or row copied by SQL is refused and logged.
 
+use strongroom_crypto::mac::MacKey;
+use strongroom_store::Mac;
 use strongroom_store::accounts::{AccountRow, BalanceRow};
 use strongroom_store::identity::{ChallengeRow, DeviceRow, EnrolmentRow, PersonRow, SessionRow};
 use strongroom_store::money::TransferRow;
@@ -15,13 +17,18 @@ pub trait Authenticated {
     /// The key it is known by.
     fn id(&self) -> &[u8; 16];
     /// The MAC it carries.
-    fn mac(&self) -> &[u8; 32];
-    /// The MAC it should carry.
-    fn expected(&self, keys: &Keyring) -> [u8; 32];
+    fn mac(&self) -> &Mac;
+    /// The tag of its fields.
+    fn tag(&self, key: &MacKey) -> [u8; 32];
+
+    /// The MAC it should carry from now on.
+    fn expected(&self, keys: &Keyring) -> Mac {
+        keys.macs().write(|key| self.tag(key))
+    }
 
     /// Accepts the row, or logs that it was tampered with.
     fn check(&self, keys: &Keyring) -> Result<()> {
-        if strongroom_crypto::mac::equal(&self.expected(keys), self.mac()) {
+        if keys.macs().check(self.mac(), |key| self.tag(key)) {
             return Ok(());
         }
         let id: String = self.id().iter().map(|b| format!("{b:02x}")).collect();
@@ -45,10 +52,10 @@ impl Authenticated for PersonRow {
     fn id(&self) -> &[u8; 16] {
         &self.id
     }
-    fn mac(&self) -> &[u8; 32] {
+    fn mac(&self) -> &Mac {
         &self.mac
     }
-    fn expected(&self, keys: &Keyring) -> [u8; 32] {
+    fn tag(&self, key: &MacKey) -> [u8; 32] {
         let parts: [&[u8]; 6] = [
             &self.id,
             &self.status.to_be_bytes(),
@@ -57,7 +64,7 @@ impl Authenticated for PersonRow {
             &self.created_us.to_be_bytes(),
             &optional(self.legal_hold_us),
         ];
-        keys.mac.tag(Self::TABLE, &parts)
+        key.tag(Self::TABLE, &parts)
     }
 }
 
@@ -66,11 +73,11 @@ impl Authenticated for EnrolmentRow {
     fn id(&self) -> &[u8; 16] {
         &self.id
     }
-    fn mac(&self) -> &[u8; 32] {
+    fn mac(&self) -> &Mac {
         &self.mac
     }
-    fn expected(&self, keys: &Keyring) -> [u8; 32] {
-        keys.mac.tag(Self::TABLE, &[&self.id, self.role.as_bytes(), &self.expires_us.to_be_bytes()])
+    fn tag(&self, key: &MacKey) -> [u8; 32] {
+        key.tag(Self::TABLE, &[&self.id, self.role.as_bytes(), &self.expires_us.to_be_bytes()])
     }
 }
 
@@ -79,12 +86,12 @@ impl Authenticated for ChallengeRow {
     fn id(&self) -> &[u8; 16] {
         &self.id
     }
-    fn mac(&self) -> &[u8; 32] {
+    fn mac(&self) -> &Mac {
         &self.mac
     }
-    fn expected(&self, keys: &Keyring) -> [u8; 32] {
+    fn tag(&self, key: &MacKey) -> [u8; 32] {
         let parts: [&[u8]; 4] = [&self.id, &self.person, &self.purpose.to_be_bytes(), &self.expires_us.to_be_bytes()];
-        keys.mac.tag(Self::TABLE, &parts)
+        key.tag(Self::TABLE, &parts)
     }
 }
 
@@ -93,10 +100,10 @@ impl Authenticated for SessionRow {
     fn id(&self) -> &[u8; 16] {
         &self.id
     }
-    fn mac(&self) -> &[u8; 32] {
+    fn mac(&self) -> &Mac {
         &self.mac
     }
-    fn expected(&self, keys: &Keyring) -> [u8; 32] {
+    fn tag(&self, key: &MacKey) -> [u8; 32] {
         let parts: [&[u8]; 11] = [
             &self.id,
             &self.person,
@@ -110,7 +117,7 @@ impl Authenticated for SessionRow {
             &optional(self.rotated_us),
             &optional(self.ended_us),
         ];
-        keys.mac.tag(Self::TABLE, &parts)
+        key.tag(Self::TABLE, &parts)
     }
 }
 
@@ -119,10 +126,10 @@ impl Authenticated for DeviceRow {
     fn id(&self) -> &[u8; 16] {
         &self.id
     }
-    fn mac(&self) -> &[u8; 32] {
+    fn mac(&self) -> &Mac {
         &self.mac
     }
-    fn expected(&self, keys: &Keyring) -> [u8; 32] {
+    fn tag(&self, key: &MacKey) -> [u8; 32] {
         let parts: [&[u8]; 7] = [
             &self.id,
             &self.person,
@@ -132,7 +139,7 @@ impl Authenticated for DeviceRow {
             &self.leaf.to_be_bytes(),
             &optional(self.revoked_leaf),
         ];
-        keys.mac.tag(Self::TABLE, &parts)
+        key.tag(Self::TABLE, &parts)
     }
 }
 
@@ -141,10 +148,10 @@ impl Authenticated for AccountRow {
     fn id(&self) -> &[u8; 16] {
         &self.id
     }
-    fn mac(&self) -> &[u8; 32] {
+    fn mac(&self) -> &Mac {
         &self.mac
     }
-    fn expected(&self, keys: &Keyring) -> [u8; 32] {
+    fn tag(&self, key: &MacKey) -> [u8; 32] {
         let parts: [&[u8]; 8] = [
             &self.id,
             self.owner.as_ref().map_or(&[], |o| o.as_slice()),
@@ -155,7 +162,7 @@ impl Authenticated for AccountRow {
             &self.created_us.to_be_bytes(),
             &self.number_index,
         ];
-        keys.mac.tag(Self::TABLE, &parts)
+        key.tag(Self::TABLE, &parts)
     }
 }
 
@@ -164,12 +171,12 @@ impl Authenticated for BalanceRow {
     fn id(&self) -> &[u8; 16] {
         &self.account
     }
-    fn mac(&self) -> &[u8; 32] {
+    fn mac(&self) -> &Mac {
         &self.mac
     }
-    fn expected(&self, keys: &Keyring) -> [u8; 32] {
+    fn tag(&self, key: &MacKey) -> [u8; 32] {
         let parts: [&[u8]; 3] = [&self.account, &self.balance.to_be_bytes(), &self.last_sequence.to_be_bytes()];
-        keys.mac.tag(Self::TABLE, &parts)
+        key.tag(Self::TABLE, &parts)
     }
 }
 
@@ -178,10 +185,10 @@ impl Authenticated for TransferRow {
     fn id(&self) -> &[u8; 16] {
         &self.id
     }
-    fn mac(&self) -> &[u8; 32] {
+    fn mac(&self) -> &Mac {
         &self.mac
     }
-    fn expected(&self, keys: &Keyring) -> [u8; 32] {
+    fn tag(&self, key: &MacKey) -> [u8; 32] {
         let parts: [&[u8]; 18] = [
             &self.sequence.to_be_bytes(),
             &self.id,
@@ -202,6 +209,6 @@ impl Authenticated for TransferRow {
             &self.payer_hash,
             &self.payee_hash,
         ];
-        keys.mac.tag(Self::TABLE, &parts)
+        key.tag(Self::TABLE, &parts)
     }
 }

@@ -6,6 +6,7 @@ use std::collections::HashMap;
 use std::sync::{PoisonError, RwLock};
 
 use strongroom_crypto::digest::sha256;
+use strongroom_crypto::mac::MacKey;
 use strongroom_crypto::random;
 use strongroom_crypto::token::{self, Claims};
 use strongroom_crypto::{blind, totp};
@@ -317,8 +318,8 @@ fn challenge_id(secret: &[u8; 32]) -> Id {
 /// A session's secret as its holder has it: `sess_….`, the secret, and a tag that proves that the
 /// bank made it. So an old one is known for what it is, however often it was followed since.
 fn secret_text(keys: &Keyring, session: SessionId, secret: &[u8; 32]) -> String {
-    let tag = secret_tag(keys, &session.0, &sha256(secret));
-    format!("{session}.{}{}", hex::encode(secret), hex::encode(&tag))
+    let mac = keys.macs().write(|key| secret_tag(key, &session.0, &sha256(secret)));
+    format!("{session}.{}{}", hex::encode(secret), hex::encode(&mac[4..20]))
 }
 
 /// The session and the secret's hash, of a secret that the bank made.
@@ -327,14 +328,15 @@ fn parse_secret(keys: &Keyring, text: &str) -> Option<(Id, [u8; 32])> {
     let (secret, tag) = secret.split_at_checked(64)?;
     let session: SessionId = session.parse().ok()?;
     let hash = sha256(&hex::decode_32(secret)?);
-    let expected = hex::encode(&secret_tag(keys, &session.0, &hash));
-    strongroom_crypto::mac::equal(expected.as_bytes(), tag.as_bytes()).then_some((session.0, hash))
+    let is_right = |key: &MacKey| {
+        let expected = hex::encode(&secret_tag(key, &session.0, &hash)[..16]);
+        strongroom_crypto::mac::equal(expected.as_bytes(), tag.as_bytes())
+    };
+    keys.macs().any(is_right).then_some((session.0, hash))
 }
 
-fn secret_tag(keys: &Keyring, session: &Id, secret_hash: &[u8; 32]) -> [u8; 16] {
-    let mut tag = [0; 16];
-    tag.copy_from_slice(&keys.mac.tag("session secret", &[session, secret_hash])[..16]);
-    tag
+fn secret_tag(key: &MacKey, session: &Id, secret_hash: &[u8; 32]) -> [u8; 32] {
+    key.tag("session secret", &[session, secret_hash])
 }
 
 /// The challenge behind an enrolment token.
@@ -362,7 +364,7 @@ fn begin_challenge(tx: &mut Tx<'_>, person: Id, secret: &[u8; 32]) -> Result<(Id
         purpose: if confirmed { SIGN_IN } else { ENROL },
         expires_us: tx.now_us + rules::CHALLENGE_S * 1_000_000,
         tries: 0,
-        mac: [0; 32],
+        mac: [0; 36],
     };
     row.mac = row.expected(tx.keys);
     identity::insert_challenge(tx.connection, &row)?;
@@ -446,7 +448,7 @@ pub(crate) fn open_session(tx: &mut Tx<'_>, person: Id, new: &NewSession) -> Res
         rotated_us: None,
         successor: None,
         ended_us: None,
-        mac: [0; 32],
+        mac: [0; 36],
     };
     row.mac = row.expected(tx.keys);
     identity::insert_session(tx.connection, &row)?;

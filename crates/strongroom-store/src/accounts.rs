@@ -1,7 +1,7 @@
 //! Accounts and their balances. The account row says who may draw and how far, so it carries a
 //! MAC; the balance row changes with each posting and carries one of its own.
 
-use crate::{Connection, Id, Result};
+use crate::{Connection, Id, Mac, Result};
 use strongroom_sql::{Row, SelectKeys, Upsert, Value};
 
 /// What never changes about an account, its status and its floor.
@@ -22,7 +22,7 @@ pub struct AccountRow {
     /// When it was opened.
     pub created_us: i64,
     /// HMAC over the fields above.
-    pub mac: [u8; 32],
+    pub mac: Mac,
     /// Blind index of the number.
     pub number_index: Id,
     /// Sealed number.
@@ -41,7 +41,7 @@ pub struct BalanceRow {
     /// The newest posting's sequence; -1 before the first.
     pub last_sequence: i64,
     /// HMAC over the fields above.
-    pub mac: [u8; 32],
+    pub mac: Mac,
 }
 
 const COLUMNS: &[&str] =
@@ -131,7 +131,7 @@ fn account_row(row: &Row) -> Result<AccountRow> {
         status: row.int(4)?,
         floor: row.opt_int(5)?,
         created_us: row.int(6)?,
-        mac: row.array::<32>(7)?,
+        mac: row.array::<36>(7)?,
         number_index: row.array::<16>(8)?,
         number: row.bytes(9)?.to_vec(),
         name: row.bytes(10)?.to_vec(),
@@ -173,7 +173,7 @@ fn balance_row(row: &Row) -> Result<BalanceRow> {
         account: row.array::<16>(0)?,
         balance: row.int(1)?,
         last_sequence: row.int(2)?,
-        mac: row.array::<32>(3)?,
+        mac: row.array::<36>(3)?,
     })
 }
 

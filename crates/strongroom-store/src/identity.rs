@@ -2,7 +2,7 @@
 //! MAC over their key and every field that matters; the bank checks it at each reading.
 
 use crate::log::insert;
-use crate::{Connection, Id, Result};
+use crate::{Connection, Id, Mac, Result};
 use strongroom_sql::{Row, SelectKeys, Value};
 
 /// What a person may do, and how they are found.
@@ -21,7 +21,7 @@ pub struct PersonRow {
     /// Until when the law keeps their data from being erased.
     pub legal_hold_us: Option<i64>,
     /// HMAC over the fields above.
-    pub mac: [u8; 32],
+    pub mac: Mac,
     /// The password's hash, sealed with the person's id as context.
     pub password: Vec<u8>,
 }
@@ -235,7 +235,7 @@ fn person_row(row: &Row) -> Result<PersonRow> {
         version: row.int(3)?,
         created_us: row.int(4)?,
         legal_hold_us: row.opt_int(5)?,
-        mac: row.array::<32>(6)?,
+        mac: row.array::<36>(6)?,
         password: row.bytes(7)?.to_vec(),
     })
 }
@@ -281,7 +281,7 @@ pub struct EnrolmentRow {
     /// When it was taken.
     pub used_us: Option<i64>,
     /// HMAC over id, role and end.
-    pub mac: [u8; 32],
+    pub mac: Mac,
 }
 
 /// Adds an invitation.
@@ -306,7 +306,7 @@ pub fn enrolment(connection: &mut dyn Connection, id: &Id) -> Result<Option<Enro
         role: row.text(1)?.to_owned(),
         expires_us: row.int(2)?,
         used_us: row.opt_int(3)?,
-        mac: row.array::<32>(4)?,
+        mac: row.array::<36>(4)?,
     }))
 }
 
@@ -406,7 +406,7 @@ pub struct ChallengeRow {
     /// Codes tried so far.
     pub tries: i64,
     /// HMAC over id, person, purpose and end.
-    pub mac: [u8; 32],
+    pub mac: Mac,
 }
 
 /// Adds a challenge.
@@ -433,7 +433,7 @@ pub fn challenge(connection: &mut dyn Connection, id: &Id) -> Result<Option<Chal
         purpose: row.int(2)?,
         expires_us: row.int(3)?,
         tries: row.int(4)?,
-        mac: row.array::<32>(5)?,
+        mac: row.array::<36>(5)?,
     }))
 }
 
@@ -492,7 +492,7 @@ pub struct SessionRow {
     /// When it was ended.
     pub ended_us: Option<i64>,
     /// HMAC over all fields above but `successor`.
-    pub mac: [u8; 32],
+    pub mac: Mac,
 }
 
 const SESSION: &[&str] = &[
@@ -575,7 +575,7 @@ fn session_row(row: &Row) -> Result<SessionRow> {
         rotated_us: row.opt_int(9)?,
         successor: row.opt_bytes(10)?.map(<[u8]>::to_vec),
         ended_us: row.opt_int(11)?,
-        mac: row.array::<32>(12)?,
+        mac: row.array::<36>(12)?,
     })
 }
 
@@ -599,7 +599,7 @@ pub struct DeviceRow {
     /// The log leaf of its revocation.
     pub revoked_leaf: Option<i64>,
     /// HMAC over all fields above but the name.
-    pub mac: [u8; 32],
+    pub mac: Mac,
 }
 
 const DEVICE: &[&str] =
@@ -662,6 +662,6 @@ fn device_row(row: &Row) -> Result<DeviceRow> {
         revoked_us: row.opt_int(5)?,
         leaf: row.int(6)?,
         revoked_leaf: row.opt_int(7)?,
-        mac: row.array::<32>(8)?,
+        mac: row.array::<36>(8)?,
     })
 }

@@ -112,23 +112,15 @@ pub fn due(
     connection.query(sql, &params)?.iter().map(|row| row.array::<16>(0)).collect()
 }
 
-/// Brings a version into a state. With `destroyed` the key itself goes.
-pub fn set_state(
-    connection: &mut dyn Connection,
-    key: &WrappedKey,
-    state: i64,
-    is_pending: bool,
-    destroyed: bool,
-    now_us: i64,
-) -> Result<()> {
-    let wrapped: &[u8] = if destroyed { &[] } else { &key.wrapped };
+/// Writes a version's state, when it came into it, whether it is pending, and its key.
+pub fn update(connection: &mut dyn Connection, key: &WrappedKey) -> Result<()> {
     connection.execute(
         "UPDATE wrapped_keys SET state = ?, pending = ?, changed_us = ?, wrapped = ? WHERE purpose = ? AND series = ? AND version = ?",
         &[
-            Value::Int(state),
-            Value::Int(is_pending.into()),
-            Value::Int(now_us),
-            Value::Bytes(wrapped),
+            Value::Int(key.state),
+            Value::Int(key.is_pending.into()),
+            Value::Int(key.changed_us),
+            Value::Bytes(&key.wrapped),
             Value::Text(&key.purpose),
             Value::Bytes(&key.series),
             Value::Int(key.version),

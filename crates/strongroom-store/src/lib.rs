@@ -9,6 +9,7 @@ pub mod cells;
 pub mod identity;
 pub mod keys;
 pub mod log;
+pub mod macs;
 pub mod meta;
 pub mod money;
 pub mod schema;
@@ -17,3 +18,6 @@ pub use strongroom_sql::{Connection, Error, Result};
 
 /// A 16-byte identifier as the tables keep it.
 pub type Id = [u8; 16];
+
+/// A row's MAC: the version of its key, 4 bytes big-endian, and the tag of 32 bytes.
+pub type Mac = [u8; 36];

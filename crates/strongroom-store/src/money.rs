@@ -1,7 +1,7 @@
 //! Orders (kept for ever), postings and the entries they make in accounts.
 
 use crate::log::insert;
-use crate::{Connection, Id, Result};
+use crate::{Connection, Id, Mac, Result};
 use strongroom_sql::{Row, SelectKeys, Value};
 
 /// An order id that has been spent: by a posting, or by a refusal.
@@ -65,7 +65,7 @@ pub struct TransferRow {
     /// The payee's part, sealed.
     pub payee: Option<Vec<u8>>,
     /// HMAC over all that is not sealed.
-    pub mac: [u8; 32],
+    pub mac: Mac,
 }
 
 /// One account's side of a posting.
@@ -234,7 +234,7 @@ fn transfer_row(row: &Row) -> Result<TransferRow> {
         payee_hash: row.array::<32>(17)?,
         payer: row.opt_bytes(18)?.map(<[u8]>::to_vec),
         payee: row.opt_bytes(19)?.map(<[u8]>::to_vec),
-        mac: row.array::<32>(20)?,
+        mac: row.array::<36>(20)?,
     })
 }
 

@@ -11,37 +11,37 @@ const BANK: &[&str] = &[
     "CREATE TABLE writer (id {int} NOT NULL PRIMARY KEY, epoch {int} NOT NULL, height {int} NOT NULL, batch {id} NOT NULL)",
     "CREATE TABLE people (id {id} NOT NULL PRIMARY KEY, username_index {id} NOT NULL UNIQUE, email_index {id}, phone_index {id}, \
      status {int} NOT NULL, roles {name} NOT NULL, version {int} NOT NULL, created_us {int} NOT NULL, legal_hold_us {int}, \
-     mac {hash} NOT NULL, password {blob} NOT NULL, username {blob} NOT NULL, full_name {blob}, email {blob}, phone {blob}, national_id {blob}, \
+     mac {mac} NOT NULL, password {blob} NOT NULL, username {blob} NOT NULL, full_name {blob}, email {blob}, phone {blob}, national_id {blob}, \
      date_of_birth {blob}, address {blob})",
     "CREATE INDEX people_status ON people (status)",
     "CREATE INDEX people_email ON people (email_index)",
     "CREATE INDEX people_phone ON people (phone_index)",
-    "CREATE TABLE enrolments (id {id} NOT NULL PRIMARY KEY, role {name} NOT NULL, expires_us {int} NOT NULL, used_us {int}, mac {hash} NOT NULL)",
+    "CREATE TABLE enrolments (id {id} NOT NULL PRIMARY KEY, role {name} NOT NULL, expires_us {int} NOT NULL, used_us {int}, mac {mac} NOT NULL)",
     "CREATE TABLE factors (id {id} NOT NULL PRIMARY KEY, person {id} NOT NULL, kind {int} NOT NULL, secret {blob} NOT NULL, \
      confirmed_us {int}, last_step {int}, created_us {int} NOT NULL)",
     "CREATE INDEX factors_person ON factors (person)",
     "CREATE TABLE challenges (id {id} NOT NULL PRIMARY KEY, person {id} NOT NULL, purpose {int} NOT NULL, expires_us {int} NOT NULL, \
-     tries {int} NOT NULL, mac {hash} NOT NULL)",
+     tries {int} NOT NULL, mac {mac} NOT NULL)",
     "CREATE INDEX challenges_person ON challenges (person)",
     "CREATE TABLE sessions (id {id} NOT NULL PRIMARY KEY, person {id} NOT NULL, kind {int} NOT NULL, created_us {int} NOT NULL, \
      seen_us {int} NOT NULL, factor_us {int} NOT NULL, expires_us {int} NOT NULL, secret_hash {hash} NOT NULL, \
-     previous_hash {hash}, rotated_us {int}, successor {blob}, ended_us {int}, mac {hash} NOT NULL)",
+     previous_hash {hash}, rotated_us {int}, successor {blob}, ended_us {int}, mac {mac} NOT NULL)",
     "CREATE INDEX sessions_person ON sessions (person)",
     "CREATE TABLE devices (id {id} NOT NULL PRIMARY KEY, person {id} NOT NULL, name {blob} NOT NULL, public_key {key} NOT NULL, \
-     created_us {int} NOT NULL, revoked_us {int}, leaf {int} NOT NULL, revoked_leaf {int}, mac {hash} NOT NULL)",
+     created_us {int} NOT NULL, revoked_us {int}, leaf {int} NOT NULL, revoked_leaf {int}, mac {mac} NOT NULL)",
     "CREATE INDEX devices_person ON devices (person)",
     "CREATE TABLE accounts (id {id} NOT NULL PRIMARY KEY, owner {id}, kind {int} NOT NULL, currency {name} NOT NULL, \
-     status {int} NOT NULL, floor {int}, created_us {int} NOT NULL, mac {hash} NOT NULL, number_index {id} NOT NULL UNIQUE, \
+     status {int} NOT NULL, floor {int}, created_us {int} NOT NULL, mac {mac} NOT NULL, number_index {id} NOT NULL UNIQUE, \
      number {blob} NOT NULL, name {blob} NOT NULL)",
     "CREATE INDEX accounts_owner ON accounts (owner)",
-    "CREATE TABLE balances (account {id} NOT NULL PRIMARY KEY, balance {int} NOT NULL, last_sequence {int} NOT NULL, mac {hash} NOT NULL){clustered}",
+    "CREATE TABLE balances (account {id} NOT NULL PRIMARY KEY, balance {int} NOT NULL, last_sequence {int} NOT NULL, mac {mac} NOT NULL){clustered}",
     "CREATE TABLE orders (person {id} NOT NULL, order_id {name} NOT NULL, body_hash {hash} NOT NULL, sequence {int}, refusal {name}, \
      time_us {int} NOT NULL, PRIMARY KEY (person, order_id)){clustered}",
     "CREATE TABLE transfers (sequence {int} NOT NULL PRIMARY KEY, id {id} NOT NULL UNIQUE, kind {int} NOT NULL, \
      from_account {id} NOT NULL, to_account {id} NOT NULL, amount {int} NOT NULL, currency {name} NOT NULL, time_us {int} NOT NULL, \
      person {id} NOT NULL, order_id {name} NOT NULL, order_hash {hash} NOT NULL, authority_kind {int} NOT NULL, authority {id} NOT NULL, \
      refers {id}, height {int} NOT NULL, core_salt {id} NOT NULL, payer_hash {hash} NOT NULL, payee_hash {hash} NOT NULL, \
-     payer {blob}, payee {blob}, mac {hash} NOT NULL)",
+     payer {blob}, payee {blob}, mac {mac} NOT NULL)",
     "CREATE TABLE entries (account {id} NOT NULL, sequence {int} NOT NULL, amount {int} NOT NULL, balance_after {int} NOT NULL, \
      PRIMARY KEY (account, sequence)){clustered}",
     "CREATE TABLE log_leaves (position {int} NOT NULL PRIMARY KEY, kind {int} NOT NULL, commitment {hash} NOT NULL)",
@@ -127,6 +127,7 @@ fn render(statement: &str, dialect: Dialect) -> String {
     statement
         .replace("{id}", &dialect.id())
         .replace("{hash}", &dialect.bytes(32))
+        .replace("{mac}", &dialect.bytes(36))
         .replace("{key}", &dialect.bytes(128))
         .replace("{blob}", &dialect.blob())
         .replace("{int}", &dialect.int())

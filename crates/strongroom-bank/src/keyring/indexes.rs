@@ -2,13 +2,12 @@
 //! the older ones find too.
 
 use strongroom_crypto::blind::IndexKey;
-use strongroom_crypto::lifecycle::State;
 use strongroom_crypto::secret::Secret;
 use strongroom_store::Id;
 use strongroom_store::keys::WrappedKey;
 
 use super::{column, wrapped};
-use crate::{Error, Result};
+use crate::Result;
 
 /// What is found by a blind index.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,14 +39,7 @@ struct Version {
 impl Indexes {
     /// Opens the versions of the index key.
     pub fn open(kek: &Secret, rows: &[WrappedKey]) -> Result<Self> {
-        let may_find = |row: &&WrappedKey| State::from_number(row.state).is_some_and(State::may_process);
-        let mut usable: Vec<&WrappedKey> = rows.iter().filter(may_find).collect();
-        usable.sort_by_key(|row| (row.state != State::Active as i64, -row.version));
-        if usable.first().is_none_or(|row| row.state != State::Active as i64) {
-            return Err(Error::Integrity(
-                "the keyring has no active index key; restore keys.db from its backup".into(),
-            ));
-        }
+        let usable = wrapped::usable(rows, "index")?;
         let open = |row: &WrappedKey| Ok(Version::new(&wrapped::unwrap(kek, row)?));
         Ok(Indexes { versions: usable.into_iter().map(open).collect::<Result<_>>()? })
     }

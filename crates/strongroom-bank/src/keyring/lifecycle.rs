@@ -5,15 +5,15 @@ use std::sync::{Arc, PoisonError};
 
 use strongroom_crypto::lifecycle::State;
 use strongroom_crypto::secret::Secret;
-use strongroom_crypto::wrap;
 use strongroom_sql::Connection;
 use strongroom_store::Id;
 use strongroom_store::keys::{self, WrappedKey};
 
 use super::indexes::Indexes;
+use super::macs::Macs;
 use super::series::Series;
 use super::wrapped::{self, KEK};
-use super::{Keyring, Purpose, SINGLE, Tokens, insert_kek};
+use super::{Keyring, Purpose, SINGLE, Tokens};
 use crate::{Error, Result, hex};
 
 /// Keys re-wrapped at a time.
@@ -30,25 +30,29 @@ impl Keyring {
             let active = before.iter().find(|key| key.state == State::Active as i64);
             let active = active
                 .ok_or_else(|| refused("no_active_key", "There is no active key of that name: nothing to follow."))?;
-            let mut next = wrapped::insert_next(c, &kek, purpose, *series, State::PreActive, now_us)?;
-            change(c, active, State::Deactivated, purpose.is_renewed(), now_us)?;
-            change(c, &next, State::Active, false, now_us)?;
-            next.state = State::Active as i64;
-            Ok(next)
+            let next = wrapped::insert_next(c, &kek, purpose, *series, State::PreActive, now_us)?;
+            change(c, &kek, active, State::Deactivated, purpose.is_renewed(), now_us)?;
+            change(c, &kek, &next, State::Active, false, now_us)?;
+            Ok(next.version)
         })?;
         self.read_again(connection.as_mut(), purpose, series)?;
-        tracing::info!(target: "strongroom::keys", purpose = purpose.name(), series = hex::encode(series), version = next.version, "a key was followed by its next version");
-        Ok(next.version)
+        tracing::info!(target: "strongroom::keys", purpose = purpose.name(), series = hex::encode(series), version = next, "a key was followed by its next version");
+        Ok(next)
     }
 
     /// The states of the log's keys follow what the database says: this version signs.
     pub fn activate_log(&self, present: i64, now_us: i64) -> Result<()> {
         let mut connection = self.locked();
+        let kek = self.kek(Purpose::Log)?;
         transaction(connection.as_mut(), |c| {
             for key in keys::of_series(c, Purpose::Log.name(), &SINGLE)? {
                 match State::from_number(key.state) {
-                    Some(State::Active) if key.version < present => change(c, &key, State::Deactivated, false, now_us)?,
-                    Some(State::PreActive) if key.version == present => change(c, &key, State::Active, false, now_us)?,
+                    Some(State::Active) if key.version < present => {
+                        change(c, &kek, &key, State::Deactivated, false, now_us)?;
+                    }
+                    Some(State::PreActive) if key.version == present => {
+                        change(c, &kek, &key, State::Active, false, now_us)?;
+                    }
                     _ => {}
                 }
             }
@@ -62,16 +66,17 @@ impl Keyring {
         if is_active && !purpose.is_renewed() && purpose != Purpose::Token {
             return Err(refused(
                 "key_active",
-                "This key is active and has no next version yet. The log's is followed with `keys rotate log`; those of MACs and of the pepper cannot be followed.",
+                "This key is active and has no next version yet. The log's is followed with `keys rotate log`; the pepper's cannot be followed.",
             ));
         }
         if is_active {
             self.rotate(purpose, series, now_us)?;
         }
         let mut connection = self.locked();
+        let kek = self.kek(purpose)?;
         transaction(connection.as_mut(), |c| {
             let key = version_of(c, purpose, series, version)?;
-            change(c, &key, State::Compromised, purpose.is_renewed(), now_us)
+            change(c, &kek, &key, State::Compromised, purpose.is_renewed(), now_us)
         })?;
         tracing::warn!(target: "strongroom::keys", purpose = purpose.name(), series = hex::encode(series), version, "a key is marked as compromised");
         self.read_again(connection.as_mut(), purpose, series)
@@ -94,7 +99,7 @@ impl Keyring {
                     "Fields are still sealed under this version. Wait until `keys status` shows none, then destroy it.",
                 ));
             }
-            change(c, &key, State::Destroyed, false, now_us)
+            end(c, &key, now_us)
         })?;
         tracing::info!(target: "strongroom::keys", purpose = purpose.name(), series = hex::encode(series), version, "a key was destroyed");
         self.read_again(connection.as_mut(), purpose, series)
@@ -106,7 +111,7 @@ impl Keyring {
         transaction(connection.as_mut(), |c| {
             for key in keys::of_series(c, Purpose::Person.name(), person)? {
                 if key.state != State::Destroyed as i64 {
-                    change(c, &key, State::Destroyed, false, now_us)?;
+                    end(c, &key, now_us)?;
                 }
             }
             Ok(())
@@ -126,9 +131,9 @@ impl Keyring {
             transaction(connection.as_mut(), |c| {
                 let before = keys::of_series(c, KEK, &wrapped::kek_series(purpose.name()))?;
                 let last = before.last().ok_or_else(|| Error::Integrity("a key-encryption key is missing".into()))?;
-                insert_kek(c, root, purpose, last.version + 1, &new, now_us)?;
+                wrapped::insert_kek(c, root, purpose, last.version + 1, &new, now_us)?;
                 wrapped::kek(c, root, purpose.name())?;
-                change(c, last, State::Destroyed, false, now_us)?;
+                end(c, last, now_us)?;
                 count += rewrap_purpose(c, purpose, &old, &new)?;
                 Ok(())
             })?;
@@ -194,9 +199,14 @@ impl Keyring {
                 *self.indexes.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(indexes);
                 return Ok(());
             }
+            Purpose::Mac => {
+                let macs = Macs::open(&kek, &keys::of_series(connection, purpose.name(), series)?)?;
+                *self.macs.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(macs);
+                return Ok(());
+            }
             Purpose::Bank => &self.bank,
             Purpose::Credential => &self.credential,
-            Purpose::Log | Purpose::Mac | Purpose::Pepper => return Ok(()),
+            Purpose::Log | Purpose::Pepper => return Ok(()),
         };
         let Some(suite) = purpose.suite() else { return Ok(()) };
         let opened = Series::open(&kek, &keys::of_series(connection, purpose.name(), series)?, suite)?;
@@ -230,15 +240,34 @@ fn version_of(connection: &mut dyn Connection, purpose: Purpose, series: &Id, ve
     versions.into_iter().find(|key| key.version == version).ok_or(Error::NotFound)
 }
 
-/// Brings a version into a state that it may come into.
-fn change(c: &mut dyn Connection, key: &WrappedKey, next: State, is_pending: bool, now_us: i64) -> Result<()> {
+/// Brings a version into another state and wraps its key anew, since the wrapping says the state.
+fn change(
+    c: &mut dyn Connection,
+    kek: &Secret,
+    key: &WrappedKey,
+    next: State,
+    is_pending: bool,
+    now_us: i64,
+) -> Result<()> {
+    let secret = wrapped::unwrap(kek, key)?;
+    let mut changed = WrappedKey { is_pending, ..brought_into(key, next, now_us)? };
+    changed.wrapped = wrapped::wrap(kek, &changed, &secret);
+    Ok(keys::update(c, &changed)?)
+}
+
+/// Ends a version: the key is gone from its row, which stays.
+fn end(c: &mut dyn Connection, key: &WrappedKey, now_us: i64) -> Result<()> {
+    Ok(keys::update(c, &brought_into(key, State::Destroyed, now_us)?)?)
+}
+
+/// The row in a state that it may come into, without its key.
+fn brought_into(key: &WrappedKey, next: State, now_us: i64) -> Result<WrappedKey> {
     let state = State::from_number(key.state).ok_or_else(|| Error::Integrity("a key's state is unknown".into()))?;
     if !state.may_become(next) {
         let detail = format!("A key that is {} cannot become {}.", state.name(), next.name());
         return Err(Error::Conflict { code: "key_state", detail });
     }
-    let is_pending = is_pending && next != State::Destroyed;
-    Ok(keys::set_state(c, key, next as i64, is_pending, next == State::Destroyed, now_us)?)
+    Ok(WrappedKey { state: next as i64, changed_us: now_us, is_pending: false, wrapped: Vec::new(), ..key.clone() })
 }
 
 fn rewrap_purpose(c: &mut dyn Connection, purpose: Purpose, old: &Secret, new: &Secret) -> Result<u64> {
@@ -249,8 +278,7 @@ fn rewrap_purpose(c: &mut dyn Connection, purpose: Purpose, old: &Secret, new: &
         after = (last.series, last.version);
         for key in page.iter().filter(|key| key.state != State::Destroyed as i64) {
             let secret = wrapped::unwrap(old, key)?;
-            let info = wrapped::info(&key.purpose, &key.series, key.version);
-            keys::set_wrapped(c, key, &wrap::wrap(new, &info, &secret))?;
+            keys::set_wrapped(c, key, &wrapped::wrap(new, key, &secret))?;
             count += 1;
         }
     }

@@ -78,12 +78,12 @@ impl Purpose {
 
     /// Whether what a version protects can be protected anew by the next one.
     pub fn is_renewed(self) -> bool {
-        self.suite().is_some() || self == Purpose::Index
+        self.suite().is_some() || matches!(self, Purpose::Index | Purpose::Mac)
     }
 
     /// When its keys are due by themselves. A person's key draws random 96-bit nonces, of which
     /// SP 800-38D allows 2³² under one key; it is followed long before. What is pinned by others
-    /// (the log's key) or touches every row (indexes) is followed only when it is asked for.
+    /// (the log's key) or touches every row (indexes, MACs) is followed only when it is asked for.
     pub fn policy(self) -> Option<Policy> {
         const DAY_US: i64 = 24 * 3600 * 1_000_000;
         match self {

@@ -117,11 +117,19 @@ fn keys_are_followed_under_traffic_and_kills(engine: Engine) {
     block_on(every_description_is_readable(&people, &accounts));
 
     // The old versions protect nothing: they can end, and the bank goes on without them.
-    let versions = status(&bank)["keys"].as_array().expect("a list").iter().fold(0, |sum, row| {
-        sum + if row["purpose"] == "credential" { row["keys"].as_i64().expect("a count") } else { 0 }
-    });
-    for version in 1..versions {
-        keys(&bank, &["destroy", "credential", &version.to_string(), "--yes"]);
+    let of_purpose = |purpose| {
+        let all = status(&bank)["keys"].as_array().expect("a list").clone();
+        let counts =
+            all.iter().filter(|row| row["purpose"] == purpose).map(|row| row["keys"].as_i64().expect("a count"));
+        counts.sum::<i64>()
+    };
+    // A session's secret is tagged by the version that was active: one refreshed since goes on.
+    people.iter_mut().for_each(|person| person.signed_in_again(&bank));
+    let versions = of_purpose("credential");
+    for purpose in ["credential", "mac"] {
+        for version in 1..of_purpose(purpose) {
+            keys(&bank, &["destroy", purpose, &version.to_string(), "--yes"]);
+        }
     }
     let active = bank.run(&["keys", "destroy", "credential", &versions.to_string(), "--yes"]);
     assert_eq!(active.status.code(), Some(1), "the active version is not destroyed");
@@ -133,7 +141,33 @@ fn keys_are_followed_under_traffic_and_kills(engine: Engine) {
         people[0].client.me().await.expect("personal data opens after all that");
         let client = bank.client();
         client.sign_in("ana", &people[0].password).await.expect("so do password hashes");
+        let last = transfer("last", &accounts[0], &accounts[1], "0.01");
+        assert_eq!(people[0].order(&last).await.status, 201, "and rows carry MACs that check");
     });
+    let verified = bank.run(&["ledger", "verify"]);
+    assert!(verified.status.success(), "{}", String::from_utf8_lossy(&verified.stdout));
+}
+
+/// A compromised key that is called active again by SQL would go on sealing.
+#[test]
+fn a_state_or_date_that_was_written_by_sql_is_refused() {
+    let mut bank = TestBank::open(Engine::Sqlite);
+    keys(&bank, &["rotate", "credential"]);
+    bank.stop();
+    let url = Url::Sqlite(bank.home().join("keys.db"));
+    let mut keyring = strongroom_sql::open(&url, None, Role::Writer).expect("the keyring opens");
+    let swap = "UPDATE wrapped_keys SET state = 3 - state WHERE purpose = 'credential'";
+    let younger = "UPDATE wrapped_keys SET created_us = created_us + 1 WHERE purpose = 'bank'";
+    let back = "UPDATE wrapped_keys SET created_us = created_us - 1 WHERE purpose = 'bank'";
+    for (change, undo) in [(swap, swap), (younger, back)] {
+        keyring.execute(change, &[]).expect("rows change");
+        let status = bank.run(&["status"]);
+        assert_eq!(status.status.code(), Some(5), "{status:?}");
+        let words = String::from_utf8_lossy(&status.stderr).into_owned();
+        assert!(words.contains("keys.db was changed") && words.contains("restore keys.db"), "{words}");
+        keyring.execute(undo, &[]).expect("rows change back");
+    }
+    assert!(bank.run(&["status"]).status.success(), "as it was, it opens");
 }
 
 /// By SQL: every sealed field names the newest version of its key.
@@ -164,6 +198,12 @@ fn none_is_left_behind(bank: &TestBank) {
     {
         let version = sealed::header(row.bytes(0).expect("bytes")).expect("a sealed field").version;
         assert_eq!(version, newest[&("credential".to_owned(), vec![0; 16])], "a credential was left behind");
+    }
+    let version = newest[&("mac".to_owned(), vec![0; 16])].to_be_bytes();
+    for table in ["people", "enrolments", "challenges", "sessions", "devices", "accounts", "balances", "transfers"] {
+        for row in sql.query(&format!("SELECT mac FROM {table}"), &[]).expect("MACs can be read") {
+            assert!(row.bytes(0).expect("bytes").starts_with(&version), "a row of {table} was left behind");
+        }
     }
 }
 

@@ -51,10 +51,13 @@ fn key(bank: &TestBank, root: &Secret, purpose: &str, series: &[u8; 16]) -> [u8;
     let url = Url::Sqlite(bank.home().join("keys.db"));
     let mut keyring = strongroom_sql::open(&url, None, Role::Reader).expect("the keyring opens");
     let mut unwrap = |kek: &Secret, purpose: &str, series: &[u8; 16]| {
-        let sql = "SELECT wrapped FROM wrapped_keys WHERE purpose = ? AND series = ? AND version = 1";
+        let sql =
+            "SELECT wrapped, state, created_us FROM wrapped_keys WHERE purpose = ? AND series = ? AND version = 1";
         let rows = keyring.query(sql, &[Value::Text(purpose), Value::Bytes(series)]).expect("keys can be read");
         let hex: String = series.iter().map(|byte| format!("{byte:02x}")).collect();
-        wrap::unwrap(kek, &format!("{purpose}/{hex}/1"), rows[0].bytes(0).expect("bytes")).expect("it opens")
+        let (state, created_us) = (rows[0].int(1).expect("a number"), rows[0].int(2).expect("a time"));
+        let info = format!("{purpose}/{hex}/1/{state}/{created_us}");
+        wrap::unwrap(kek, &info, rows[0].bytes(0).expect("bytes")).expect("it opens")
     };
     let mut kek_series = [0; 16];
     kek_series[..purpose.len()].copy_from_slice(purpose.as_bytes());

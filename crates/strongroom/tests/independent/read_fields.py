@@ -39,9 +39,9 @@ def unseal(keys, store, column, row, sealed):
     return AESGCM(key).decrypt(rest[:12], rest[12:], context)
 
 
-def unwrap(kek, purpose, series, version, wrapped):
+def unwrap(kek, purpose, series, version, state, created_us, wrapped):
     """A key is wrapped as a field of suite 1 whose row says what it is for; its key version is always 1."""
-    info = f"{purpose}/{series.hex()}/{version}".encode()
+    info = f"{purpose}/{series.hex()}/{version}/{state}/{created_us}".encode()
     return unseal({1: kek}, bytes(16), b"strongroom/wrap\0", info, wrapped)
 
 
@@ -50,16 +50,16 @@ class Keyring:
         self.database = sqlite3.connect(f"file:{path}?mode=ro", uri=True)
         self.store = self.database.execute("SELECT value FROM meta WHERE name = 'store'").fetchone()[0]
         self.keks = {}
-        kek_rows = self.database.execute("SELECT series, version, wrapped FROM wrapped_keys WHERE purpose = 'kek' ORDER BY version")
-        for series, version, wrapped in kek_rows:
+        kek_rows = self.database.execute("SELECT series, version, state, created_us, wrapped FROM wrapped_keys WHERE purpose = 'kek' ORDER BY version")
+        for series, *row, wrapped in kek_rows:
             if wrapped:
-                self.keks[series.rstrip(b"\0").decode()] = unwrap(root, "kek", series, version, wrapped)
+                self.keks[series.rstrip(b"\0").decode()] = unwrap(root, "kek", series, *row, wrapped)
 
     def versions(self, purpose, series=bytes(16)):
         rows = self.database.execute(
-            "SELECT version, wrapped FROM wrapped_keys WHERE purpose = ? AND series = ?", (purpose, series))
+            "SELECT version, state, created_us, wrapped FROM wrapped_keys WHERE purpose = ? AND series = ?", (purpose, series))
         kek = self.keks[purpose]
-        return {version: unwrap(kek, purpose, series, version, wrapped) for version, wrapped in rows if wrapped}
+        return {version: unwrap(kek, purpose, series, version, *row, wrapped) for version, *row, wrapped in rows if wrapped}
 
 
 def column_id(number):
