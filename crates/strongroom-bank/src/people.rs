@@ -196,6 +196,7 @@ fn prepare(keys: &Keyring, id: Id, form: &SignUp, role: &str, now_us: i64) -> Re
     let username = normal(blind::normal_username(&form.username))?;
     let email = form.email.as_deref().map(|v| normal(blind::normal_email(v))).transpose()?;
     let phone = form.phone.as_deref().map(|v| normal(blind::normal_phone(v))).transpose()?;
+    let national_id = form.national_id.as_deref().map(|v| normal(blind::normal_national_id(v))).transpose()?;
     let sealed = |column: ColumnId, value: &str| keys.seal(Some(&id), column, &id, value.as_bytes());
     let optional = |column, value: &Option<String>| value.as_deref().map(|v| sealed(column, v)).transpose();
     let hash = keys.hasher.hash(&form.password);
@@ -218,6 +219,7 @@ fn prepare(keys: &Keyring, id: Id, form: &SignUp, role: &str, now_us: i64) -> Re
             username: indexes.index(Field::Username, &username),
             email: email.map(|v| indexes.index(Field::Email, &v)),
             phone: phone.map(|v| indexes.index(Field::Phone, &v)),
+            national_id: national_id.map(|v| indexes.index(Field::NationalId, &v)),
         },
         profile: ProfileRow {
             username: sealed(column::USERNAME, &form.username)?,

@@ -76,10 +76,14 @@ fn of_person(keys: &Keyring, person: &Indexed) -> Result<Option<PersonIndexes>> 
     };
     let email = optional(column::EMAIL, &person.email)?.map(|text| normal(blind::normal_email(&text))).transpose()?;
     let phone = optional(column::PHONE, &person.phone)?.map(|text| normal(blind::normal_phone(&text))).transpose()?;
+    let national_id = optional(column::NATIONAL_ID, &person.national_id)?
+        .map(|text| normal(blind::normal_national_id(&text)))
+        .transpose()?;
     Ok(Some(PersonIndexes {
         username: indexes.index(Field::Username, &normal(username)?),
         email: email.map(|normal| indexes.index(Field::Email, &normal)),
         phone: phone.map(|normal| indexes.index(Field::Phone, &normal)),
+        national_id: national_id.map(|normal| indexes.index(Field::NationalId, &normal)),
     }))
 }
 

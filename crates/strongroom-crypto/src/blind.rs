@@ -52,6 +52,13 @@ pub fn normal_phone(text: &str) -> Result<String, NotNormal> {
     Ok(format!("+{digits}"))
 }
 
+/// Letters and digits alone, in upper case: spaces, dots, hyphens and slashes are dropped.
+pub fn normal_national_id(text: &str) -> Result<String, NotNormal> {
+    let kept: String = text.nfkc().filter(|c| !matches!(c, ' ' | '.' | '-' | '/' | '\u{a0}')).collect();
+    let normal = nonempty(kept.to_uppercase())?;
+    if normal.chars().all(char::is_alphanumeric) { Ok(normal) } else { Err(NotNormal) }
+}
+
 fn nonempty(text: String) -> Result<String, NotNormal> {
     if text.is_empty() { Err(NotNormal) } else { Ok(text) }
 }
@@ -67,6 +74,9 @@ mod tests {
         assert_eq!(normal_phone("+52 (55) 1234-5678").unwrap(), "+525512345678");
         assert_eq!(normal_phone("0052 55 1234 5678").unwrap(), "+525512345678");
         assert_eq!(normal_phone("12ab34567").unwrap_err(), NotNormal);
+        assert_eq!(normal_national_id("078-05-1120").unwrap(), "078051120");
+        assert_eq!(normal_national_id(" toma 900412/mdf.rrn01 ").unwrap(), "TOMA900412MDFRRN01");
+        assert!(normal_national_id(" - ").is_err() && normal_national_id("a;b").is_err());
         assert_eq!(normal_username("Jose\u{301}").unwrap(), "jos\u{e9}");
     }
 

@@ -157,7 +157,7 @@ pub fn check_phone(text: &str) -> Result<(), FieldError> {
 
 /// 4 to 32 letters and digits.
 pub fn check_national_id(text: &str) -> Result<(), FieldError> {
-    let kept: Vec<char> = text.chars().filter(|c| !matches!(c, ' ' | '-' | '.')).collect();
+    let kept: Vec<char> = text.chars().filter(|c| !matches!(c, ' ' | '-' | '.' | '/')).collect();
     if !(4..=32).contains(&kept.len()) || !kept.iter().all(char::is_ascii_alphanumeric) {
         return error("national_id", "malformed", "A national id has 4 to 32 letters and digits.");
     }

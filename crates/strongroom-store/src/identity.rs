@@ -54,6 +54,8 @@ pub struct PersonIndexes {
     pub email: Option<Id>,
     /// Of the phone number's normal form.
     pub phone: Option<Id>,
+    /// Of the national id's normal form.
+    pub national_id: Option<Id>,
 }
 
 /// Adds a person.
@@ -68,6 +70,7 @@ pub fn insert_person(
         Value::Bytes(&indexes.username),
         optional_id(indexes.email.as_ref()),
         optional_id(indexes.phone.as_ref()),
+        optional_id(indexes.national_id.as_ref()),
         Value::Int(person.status),
         Value::Text(&person.roles),
         Value::Int(person.version),
@@ -88,6 +91,7 @@ pub fn insert_person(
         "username_index",
         "email_index",
         "phone_index",
+        "national_id_index",
         "status",
         "roles",
         "version",
@@ -135,7 +139,7 @@ pub fn update_person(connection: &mut dyn Connection, person: &PersonRow) -> Res
 /// Takes away what a person told, how they are found and how they signed in. The username's index
 /// must be something: a random one finds nobody.
 pub fn blank_person(connection: &mut dyn Connection, person: &Id, nobody: &Id) -> Result<()> {
-    let blank = "UPDATE people SET username_index = ?, email_index = NULL, phone_index = NULL, password = ?, username = ?, \
+    let blank = "UPDATE people SET username_index = ?, email_index = NULL, phone_index = NULL, national_id_index = NULL, password = ?, username = ?, \
                  full_name = NULL, email = NULL, phone = NULL, national_id = NULL, date_of_birth = NULL, address = NULL WHERE id = ?";
     connection.execute(blank, &[Value::Bytes(nobody), Value::Bytes(&[]), Value::Bytes(&[]), Value::Bytes(person)])?;
     for sql in [
@@ -177,11 +181,14 @@ pub struct Indexed {
     pub email: Option<Vec<u8>>,
     /// Sealed phone number.
     pub phone: Option<Vec<u8>>,
+    /// Sealed national id.
+    pub national_id: Option<Vec<u8>>,
 }
 
 /// A page of people with their indexes, after a person.
 pub fn indexed(connection: &mut dyn Connection, after: &Id, limit: i64) -> Result<Vec<Indexed>> {
-    let sql = "SELECT id, username_index, email_index, phone_index, username, email, phone FROM people WHERE id > ? ORDER BY id LIMIT ?";
+    let sql = "SELECT id, username_index, email_index, phone_index, national_id_index, username, email, phone, national_id \
+               FROM people WHERE id > ? ORDER BY id LIMIT ?";
     let rows = connection.query(sql, &[Value::Bytes(after), Value::Int(limit)])?;
     let read = |row: &Row| {
         Ok(Indexed {
@@ -190,10 +197,12 @@ pub fn indexed(connection: &mut dyn Connection, after: &Id, limit: i64) -> Resul
                 username: row.array::<16>(1)?,
                 email: row.opt_array::<16>(2)?,
                 phone: row.opt_array::<16>(3)?,
+                national_id: row.opt_array::<16>(4)?,
             },
-            username: row.bytes(4)?.to_vec(),
-            email: row.opt_bytes(5)?.map(<[u8]>::to_vec),
-            phone: row.opt_bytes(6)?.map(<[u8]>::to_vec),
+            username: row.bytes(5)?.to_vec(),
+            email: row.opt_bytes(6)?.map(<[u8]>::to_vec),
+            phone: row.opt_bytes(7)?.map(<[u8]>::to_vec),
+            national_id: row.opt_bytes(8)?.map(<[u8]>::to_vec),
         })
     };
     rows.iter().map(read).collect()
@@ -202,11 +211,13 @@ pub fn indexed(connection: &mut dyn Connection, after: &Id, limit: i64) -> Resul
 /// Puts other indexes in place. `false`: they have changed since they were read.
 pub fn set_indexes(connection: &mut dyn Connection, person: &Indexed, indexes: &PersonIndexes) -> Result<bool> {
     let changed = connection.execute(
-        "UPDATE people SET username_index = ?, email_index = ?, phone_index = ? WHERE id = ? AND username_index = ?",
+        "UPDATE people SET username_index = ?, email_index = ?, phone_index = ?, national_id_index = ? \
+         WHERE id = ? AND username_index = ?",
         &[
             Value::Bytes(&indexes.username),
             optional_id(indexes.email.as_ref()),
             optional_id(indexes.phone.as_ref()),
+            optional_id(indexes.national_id.as_ref()),
             Value::Bytes(&person.id),
             Value::Bytes(&person.indexes.username),
         ],

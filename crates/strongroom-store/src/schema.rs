@@ -9,13 +9,14 @@ use strongroom_sql::{Connection, Dialect, Result, Value};
 const BANK: &[&str] = &[
     "CREATE TABLE meta (name {name} NOT NULL PRIMARY KEY, value {blob} NOT NULL)",
     "CREATE TABLE writer (id {int} NOT NULL PRIMARY KEY, epoch {int} NOT NULL, height {int} NOT NULL, batch {id} NOT NULL)",
-    "CREATE TABLE people (id {id} NOT NULL PRIMARY KEY, username_index {id} NOT NULL UNIQUE, email_index {id}, phone_index {id}, \
+    "CREATE TABLE people (id {id} NOT NULL PRIMARY KEY, username_index {id} NOT NULL UNIQUE, email_index {id}, phone_index {id}, national_id_index {id}, \
      status {int} NOT NULL, roles {name} NOT NULL, version {int} NOT NULL, created_us {int} NOT NULL, legal_hold_us {int}, \
      mac {mac} NOT NULL, password {blob} NOT NULL, username {blob} NOT NULL, full_name {blob}, email {blob}, phone {blob}, national_id {blob}, \
      date_of_birth {blob}, address {blob})",
     "CREATE INDEX people_status ON people (status)",
     "CREATE INDEX people_email ON people (email_index)",
     "CREATE INDEX people_phone ON people (phone_index)",
+    "CREATE INDEX people_national_id ON people (national_id_index)",
     "CREATE TABLE enrolments (id {id} NOT NULL PRIMARY KEY, role {name} NOT NULL, expires_us {int} NOT NULL, used_us {int}, mac {mac} NOT NULL)",
     "CREATE TABLE factors (id {id} NOT NULL PRIMARY KEY, person {id} NOT NULL, kind {int} NOT NULL, secret {blob} NOT NULL, \
      confirmed_us {int}, last_step {int}, created_us {int} NOT NULL)",

@@ -18,6 +18,8 @@ pub enum Field {
     Email,
     /// People by phone number.
     Phone,
+    /// People by national id.
+    NationalId,
     /// Accounts by number.
     Number,
 }
@@ -33,6 +35,7 @@ struct Version {
     usernames: IndexKey,
     emails: IndexKey,
     phones: IndexKey,
+    national_ids: IndexKey,
     numbers: IndexKey,
 }
 
@@ -61,6 +64,7 @@ impl Version {
             usernames: IndexKey::new(secret, column::USERNAME.0),
             emails: IndexKey::new(secret, column::EMAIL.0),
             phones: IndexKey::new(secret, column::PHONE.0),
+            national_ids: IndexKey::new(secret, column::NATIONAL_ID.0),
             numbers: IndexKey::new(secret, column::ACCOUNT_NUMBER.0),
         }
     }
@@ -70,6 +74,7 @@ impl Version {
             Field::Username => &self.usernames,
             Field::Email => &self.emails,
             Field::Phone => &self.phones,
+            Field::NationalId => &self.national_ids,
             Field::Number => &self.numbers,
         }
     }
