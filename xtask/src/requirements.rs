@@ -17,6 +17,7 @@ const REQUIREMENTS: &[Requirement] = &[
     Requirement { programs: &["chromedriver"], package: "chromium-driver" },
     Requirement { programs: &["curl"], package: "curl" },
     Requirement { programs: &["softhsm2-util"], package: "softhsm2" },
+    Requirement { programs: &["faketime"], package: "faketime" },
 ];
 
 /// Debian's own interpreter and the library that our independent reader of the formats uses.

@@ -128,11 +128,52 @@ bodies! {
     VerifyFactor {
         /// From the first step.
         challenge: String,
-        /// `totp`
+        /// `totp`, `email`, `sms`, `recovery` or `passkey`.
         factor: String,
         /// The code.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         code: Option<String>,
+    }
+
+    /// `POST /v1/sessions/step-up`
+    StepUp {
+        /// `totp`, `email`, `sms`, `recovery` or `passkey`.
+        factor: String,
+        /// The code.
+        code: String,
+    }
+
+    /// An item of `GET /v1/me/factors`.
+    FactorItem {
+        /// `fct_…`
+        id: String,
+        /// `totp`, `email`, `sms`, `recovery` or `passkey`.
+        kind: String,
+        /// What its owner calls it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        name: Option<String>,
+        /// When it was made.
+        created_at: String,
+        /// When it was last used.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        last_used_at: Option<String>,
+        /// How many recovery codes are left.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        codes_left: Option<u64>,
+    }
+
+    /// `PATCH /v1/me/factors/{id}`
+    NameFactor {
+        /// 1 to 64 characters.
+        name: String,
+    }
+
+    /// `POST /v1/me/factors/recovery`
+    RecoveryCodes {
+        /// The factor's id.
+        id: String,
+        /// Each is good once; they are shown now and never again.
+        codes: Vec<String>,
     }
 
     /// `POST /v1/sessions/refresh`

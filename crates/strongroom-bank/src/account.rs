@@ -12,6 +12,7 @@ use strongroom_store::accounts::{self, AccountRow, BalanceRow};
 use strongroom_store::money::{self as store, EntryRow, TransferRow};
 use strongroom_store::{Connection, Id};
 
+use crate::audit::Event;
 use crate::keyring::indexes::Field;
 use crate::keyring::{Keyring, column};
 use crate::money::balance_row;
@@ -97,6 +98,7 @@ impl Bank {
                 return Err(Error::Busy); // two random numbers met; the next try draws another
             }
             accounts::insert(tx.connection, &rows.0, &rows.1)?;
+            tx.audit(Event::by(&caller, "account.opened").on(id.0))?;
             details(&keys, &rows.0, &rows.1)
         })
         .await

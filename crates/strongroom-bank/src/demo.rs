@@ -8,10 +8,12 @@ use strongroom_crypto::{random, totp};
 use strongroom_ledger::id::DeviceId;
 use strongroom_ledger::order::CashOrder;
 
+use crate::audit::Source;
 use crate::factor::Enrolling;
 use crate::home::write_private;
 use crate::people::SignUp;
-use crate::sessions::{Caller, FirstStep, SignedIn};
+use crate::sessions::{Caller, SignedIn};
+use crate::sign_in::FirstStep;
 use crate::{Bank, Error, Home, Result, clock, hex};
 
 /// A person of the demo.
@@ -143,7 +145,7 @@ async fn enrol(bank: &Bank, facts: &[&str; 8]) -> Result<(DemoPerson, Caller)> {
         address: Some((*address).into()),
     };
     bank.sign_up_as(form, role).await?;
-    let FirstStep::Enrolment { token } = bank.sign_in(username, &password).await? else {
+    let FirstStep::Enrolment { token } = bank.sign_in(username, &password, &Source::default()).await? else {
         return Err(Error::Internal("a demo person has a factor already".into()));
     };
     let enrolling = Enrolling::First(token);
@@ -153,7 +155,7 @@ async fn enrol(bank: &Bank, facts: &[&str; 8]) -> Result<(DemoPerson, Caller)> {
     let before_s = (clock::now_us() / 1_000_000 - 30) as u64;
     let code = totp::code(&secret, before_s);
     let SignedIn { session, person, .. } = bank
-        .confirm_totp(&enrolling, factor.id, &code, false)
+        .confirm_totp(&enrolling, factor.id, &code, false, &Source::default())
         .await?
         .ok_or_else(|| Error::Internal("the first factor opened no session".into()))?;
     let demo = DemoPerson { role: (*role).into(), username: (*username).into(), password, totp_secret: factor.secret };

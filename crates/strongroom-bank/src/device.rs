@@ -8,6 +8,7 @@ use strongroom_ledger::leaf::{self, DeviceChange, DeviceCore};
 use strongroom_store::Id;
 use strongroom_store::identity::{self, DeviceRow};
 
+use crate::audit::Event;
 use crate::keyring::column;
 use crate::rows::Authenticated;
 use crate::sessions::{self, Caller};
@@ -60,6 +61,7 @@ impl Bank {
             };
             row.mac = row.expected(tx.keys);
             identity::insert_device(tx.connection, &row)?;
+            tx.audit(Event::by(&caller, "device.added").on(id.0))?;
             Ok(id)
         })
         .await
@@ -99,7 +101,8 @@ impl Bank {
             let row = row.filter(|r| r.person == caller.person && r.revoked_us.is_none()).ok_or(Error::NotFound)?;
             row.check(tx.keys).map_err(|_| Error::NotFound)?;
             // Nothing below this line may fail.
-            revoke(tx, row, PersonId(caller.person), salt)
+            revoke(tx, row, PersonId(caller.person), salt)?;
+            tx.audit(Event::by(&caller, "device.revoked").on(device.0))
         })
         .await
     }

@@ -15,6 +15,8 @@ use strongroom_ledger::note::{Checkpoint, LogKey};
 use strongroom_sql::{Connection, Role};
 use strongroom_store::{log, meta};
 
+use crate::audit::{Chain, Event};
+use crate::audit_head::AuditHead;
 use crate::head::Head;
 use crate::keyring::Keyring;
 use crate::tx::Tx;
@@ -169,18 +171,24 @@ pub fn reopen(home: &Home) -> Result<Reopened> {
     let origin = format!("strongroom.bank/{}", hex::encode(&random::bytes::<16>()));
     let now_us = clock::now_us();
     let epoch = meta::take_writer(connection.as_mut())?;
+    let audit = Chain::read(connection.as_mut())?;
     connection.begin()?;
     if !meta::stamp_batch(connection.as_mut(), epoch, &random::bytes())? {
         return Err(Error::Busy);
     }
     end(connection.as_mut(), &opened.eras, state.height)?;
     meta::set_value(connection.as_mut(), ORIGIN, origin.as_bytes())?;
-    let mut tx = Tx::new(connection.as_mut(), &opened.keys, now_us, &state);
+    let mut tx = Tx::new(connection.as_mut(), &opened.keys, now_us, &state, audit);
     let core = OriginCore { old_checkpoint: kept_note, time_us: now_us };
     tx.append_fact(Kind::Origin, opened.keys.store(), random::bytes(), core.encode());
+    tx.audit(Event::new("log.reopened"))?;
+    let audit = tx.audit;
     let finished = tx.finish(&origin, &state)?;
     let (_, note) = finished.ok_or_else(|| Error::Internal("the new log's first block was not made".into()))?;
     connection.commit()?;
+    // What was kept of the audit log is ahead of this database, which goes on from where it is.
+    let kept_audit = AuditHead::start_anew(home)?.keep(&opened.keys, audit);
+    kept_audit.map_err(|e| Error::Internal(format!("the audit log's newest hash could not be kept: {e}")))?;
     head.keep(&note)
         .and_then(|()| head.sync())
         .map_err(|e| Error::Internal(format!("the new log's first checkpoint could not be kept: {e}")))?;

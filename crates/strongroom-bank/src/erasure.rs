@@ -5,18 +5,20 @@
 //! The rows change first and the keys go last. A stop in between is made good at the next opening.
 
 use strongroom_crypto::random;
+use strongroom_identity::person::Standing;
 use strongroom_ledger::decide::AccountStatus;
 use strongroom_ledger::id::PersonId;
 use strongroom_ledger::leaf::{self, ErasureCore};
 use strongroom_store::accounts;
 use strongroom_store::identity::{self, PersonRow};
 
+use crate::audit::Event;
+use crate::factor::write_person;
 use crate::rows::Authenticated;
 use crate::tx::Tx;
 use crate::{Bank, Error, Result, clock, device};
 
-/// The status of a person who has been erased.
-pub const ERASED: i64 = 4;
+const ERASED: i64 = Standing::Erased as i64;
 /// Who erases at the bank's own console.
 const OPERATOR: PersonId = PersonId([0; 16]);
 
@@ -46,9 +48,8 @@ impl Bank {
         self.change_blocking(move |tx| {
             let mut row = present(tx, &person)?;
             row.legal_hold_us = until_us;
-            row.version += 1;
-            row.mac = row.expected(tx.keys);
-            Ok(identity::update_person(tx.connection, &row)?)
+            write_person(tx, row)?;
+            tx.audit(Event::new("person.held").on(person.0))
         })
     }
 
@@ -92,9 +93,8 @@ fn erase(tx: &mut Tx<'_>, person: PersonId) -> Result<Erased> {
     let core = ErasureCore { person, time_us: tx.now_us, by: OPERATOR };
     tx.append_fact(leaf::Kind::Erasure, person.0, random::bytes(), core.encode());
     row.status = ERASED;
-    row.version += 1;
-    row.mac = row.expected(tx.keys);
-    identity::update_person(tx.connection, &row)?;
+    row.has_factor = false;
+    write_person(tx, row)?;
     identity::blank_person(tx.connection, &person.0, &random::bytes())?;
     let mut erased =
         Erased { funded: balances.iter().filter(|row| row.balance != 0).count() as u64, ..Erased::default() };
@@ -109,5 +109,6 @@ fn erase(tx: &mut Tx<'_>, person: PersonId) -> Result<Erased> {
         accounts::update(tx.connection, &account)?;
         erased.accounts += 1;
     }
+    tx.audit(Event::new("person.erased").on(person.0))?;
     Ok(erased)
 }

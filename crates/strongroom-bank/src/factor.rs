@@ -1,12 +1,25 @@
-//! Second factors: a TOTP secret is made, shown once, and counts once its owner has given a code.
+//! Second factors: enrolling, listing, naming and removing them. The kinds stand in files below.
 
-use strongroom_crypto::{random, totp};
+pub mod proof;
+mod recovery;
+mod totp;
+
+pub use recovery::NewCodes;
+pub use totp::NewTotp;
+
+use strongroom_identity::credential;
+use strongroom_identity::factor::FactorKind;
 use strongroom_ledger::id::FactorId;
-use strongroom_store::identity::{self, FactorRow};
+use strongroom_store::factors::{self, FactorRow};
+use strongroom_store::identity::{self, PersonRow};
 use strongroom_store::{Connection, Id};
 
+use crate::audit::Event;
 use crate::keyring::{Keyring, column};
-use crate::sessions::{self, Caller, NewSession, SignedIn};
+use crate::rows::Authenticated;
+use crate::sessions::{self, Caller};
+use crate::sign_in;
+use crate::tx::Tx;
 use crate::{Bank, Error, Result, clock};
 
 /// Who enrols a factor.
@@ -18,106 +31,154 @@ pub enum Enrolling {
     First(String),
 }
 
-/// A TOTP secret, shown once.
-pub struct NewTotp {
-    /// The factor's id.
+/// A factor as its owner sees it.
+#[derive(Clone, Debug)]
+pub struct FactorView {
+    /// Its id.
     pub id: FactorId,
-    /// Base32, as authenticator apps take it.
-    pub secret: String,
-    /// The same as a link.
-    pub otpauth_uri: String,
+    /// What it is.
+    pub kind: &'static str,
+    /// What its owner calls it.
+    pub name: Option<String>,
+    /// When it was made.
+    pub created_us: i64,
+    /// When it was last used.
+    pub last_used_us: Option<i64>,
+    /// How many codes are left, of recovery codes.
+    pub codes_left: Option<u64>,
 }
 
-const TOTP: i64 = 1;
-/// A signed-in person must have given a factor this recently to add another.
+/// A signed-in person must have given a factor this recently for what is sensitive.
 const STEP_UP_US: i64 = 600_000_000;
 
 impl Bank {
-    /// Begins a TOTP factor; it counts once confirmed.
-    pub async fn begin_totp(&self, enrolling: &Enrolling) -> Result<NewTotp> {
-        let enroller = Enroller::of(enrolling)?;
-        let (keys, looker, now_us) = (self.keys.clone(), enroller.clone(), clock::now_us());
-        let person = self.read(move |c| looker.person(c, &keys, now_us)).await?;
-        let secret = totp::new_secret();
-        let id = FactorId::from_time(clock::now_us(), random::bytes());
-        let keys = self.keys.clone();
-        let username = self
-            .read(move |c| {
-                let row = identity::profile(c, &person)?.ok_or(Error::Unauthenticated)?;
-                keys.unseal_text(Some(&person), column::USERNAME, &person, &row.username)
-            })
-            .await?;
-        let shown = totp::to_base32(&secret[..]);
-        let uri = totp::otpauth_uri(&self.config.bank.name, &username, &secret[..]);
-        let sealed = self.keys.seal_credential(column::FACTOR_SECRET, &[id.0, person].concat(), &secret[..]);
-        self.change(move |tx| {
-            // Again: meanwhile someone else may have enrolled with the same password.
-            enroller.person(tx.connection, tx.keys, tx.now_us)?;
-            identity::delete_unconfirmed_factors(tx.connection, &person)?;
-            let row = FactorRow {
-                id: id.0,
-                person,
-                kind: TOTP,
-                secret: sealed.clone(),
-                confirmed_us: None,
-                last_step: None,
-                created_us: tx.now_us,
-            };
-            Ok(identity::insert_factor(tx.connection, &row)?)
+    /// The caller's confirmed factors, oldest first.
+    pub async fn factors(&self, caller: &Caller) -> Result<Vec<FactorView>> {
+        let (keys, caller, now_us) = (self.keys.clone(), caller.clone(), clock::now_us());
+        self.read(move |c| {
+            sessions::see(c, &keys, &caller, now_us)?;
+            let held = held(c, &keys, &caller.person)?;
+            held.iter().filter(|row| row.confirmed_us.is_some()).map(|row| view(&keys, row)).collect()
         })
-        .await?;
-        Ok(NewTotp { id, secret: shown, otpauth_uri: uri })
+        .await
     }
 
-    /// Confirms it with a code. A first factor signs its owner in.
-    pub async fn confirm_totp(
-        &self,
-        enrolling: &Enrolling,
-        factor: FactorId,
-        code: &str,
-        browser: bool,
-    ) -> Result<Option<SignedIn>> {
-        let enroller = Enroller::of(enrolling)?;
-        let code = code.to_owned();
-        let new = NewSession::random(browser);
-        let opened = self
-            .change(move |tx| {
-                let person = enroller.person(tx.connection, tx.keys, tx.now_us)?;
-                let factors = identity::factors_of(tx.connection, &person)?;
-                let row =
-                    factors.iter().find(|f| f.id == factor.0 && f.confirmed_us.is_none()).ok_or(Error::NotFound)?;
-                let Some(step) = sessions::matching_step(tx.keys, row, &code, tx.now_us) else {
-                    if let Enroller::First(id) = &enroller {
-                        let tries = identity::challenge(tx.connection, id)?.map_or(0, |c| c.tries);
-                        identity::count_try(tx.connection, id, tries + 1)?;
-                    }
-                    return Ok(None);
-                };
-                // Nothing below this line may fail.
-                identity::accept_factor(tx.connection, &row.id, tx.now_us, step as i64)?;
-                match &enroller {
-                    Enroller::First(_) => {
-                        identity::end_challenges_of(tx.connection, &person, tx.now_us)?;
-                        Ok(Some(Some(sessions::open_session(tx, person, &new)?)))
-                    }
-                    Enroller::SignedIn(_) => Ok(Some(None)),
-                }
-            })
-            .await?;
-        let wrong = || {
-            Error::field(
-                "code",
-                "wrong_code",
-                "The code is not right. Check your device's clock and give the newest code.",
-            )
-        };
-        Ok(opened.ok_or_else(wrong)?.map(|opened| self.welcome(&opened)))
+    /// Names a factor.
+    pub async fn name_factor(&self, caller: &Caller, factor: FactorId, name: &str) -> Result<()> {
+        credential::check_label(name, "Give a name of 1 to 64 characters, such as My phone.")?;
+        let sealed = self.keys.seal(Some(&caller.person), column::FACTOR_NAME, &factor.0, name.trim().as_bytes())?;
+        let caller = caller.clone();
+        self.change(move |tx| {
+            sessions::see(tx.connection, tx.keys, &caller, tx.now_us)?;
+            let mut row = confirmed(tx, &caller.person, &factor)?;
+            row.name = Some(sealed.clone());
+            Ok(factors::update(tx.connection, &row)?)
+        })
+        .await
     }
+
+    /// Removes a factor. One that stands alone has to stay; everyone else who is signed in as this
+    /// person is signed out.
+    pub async fn remove_factor(&self, caller: &Caller, factor: FactorId) -> Result<()> {
+        let caller = caller.clone();
+        self.change(move |tx| {
+            let seen = sessions::see(tx.connection, tx.keys, &caller, tx.now_us)?;
+            step_up(seen.session.factor_us, tx.now_us)?;
+            let row = confirmed(tx, &caller.person, &factor)?;
+            let stands = |row: &FactorRow| {
+                row.confirmed_us.is_some() && FactorKind::from_number(row.kind).is_some_and(FactorKind::stands_alone)
+            };
+            let others = held(tx.connection, tx.keys, &caller.person)?;
+            if !others.iter().any(|other| other.id != row.id && stands(other)) {
+                let detail = "This is your only factor: add another one before you remove it.".to_owned();
+                return Err(Error::Conflict { code: "last_factor", detail });
+            }
+            factors::delete(tx.connection, &row.id)?;
+            sessions::end_others(tx, &caller.person, Some(&caller.session))?;
+            tx.audit(Event::by(&caller, "factor.removed").on(row.id).noting(kind_name(&row)))
+        })
+        .await
+    }
+}
+
+/// A person's factors that carry our MAC.
+pub(crate) fn held(connection: &mut dyn Connection, keys: &Keyring, person: &Id) -> Result<Vec<FactorRow>> {
+    let mut rows = factors::of_person(connection, person)?;
+    rows.retain(|row| row.check(keys).is_ok());
+    Ok(rows)
+}
+
+fn confirmed(tx: &mut Tx<'_>, person: &Id, factor: &FactorId) -> Result<FactorRow> {
+    let rows = held(tx.connection, tx.keys, person)?;
+    rows.into_iter().find(|row| row.id == factor.0 && row.confirmed_us.is_some()).ok_or(Error::NotFound)
+}
+
+fn kind_name(row: &FactorRow) -> &'static str {
+    FactorKind::from_number(row.kind).map_or("unknown", FactorKind::name)
+}
+
+fn view(keys: &Keyring, row: &FactorRow) -> Result<FactorView> {
+    let name = row.name.as_deref().map(|name| keys.unseal_text(Some(&row.person), column::FACTOR_NAME, &row.id, name));
+    Ok(FactorView {
+        id: FactorId(row.id),
+        kind: kind_name(row),
+        name: name.transpose()?,
+        created_us: row.created_us,
+        last_used_us: row.last_used_us,
+        codes_left: recovery::left(keys, row),
+    })
+}
+
+/// Writes a factor's row with its MAC.
+pub(crate) fn write(tx: &mut Tx<'_>, mut row: FactorRow) -> Result<()> {
+    row.mac = row.expected(tx.keys);
+    Ok(factors::update(tx.connection, &row)?)
+}
+
+/// A new factor, not confirmed.
+pub(crate) fn begin(tx: &mut Tx<'_>, id: Id, person: Id, kind: FactorKind, secret: &[u8]) -> Result<FactorRow> {
+    let sealed = tx.keys.seal_credential(column::FACTOR_SECRET, &[id, person].concat(), secret);
+    let mut row = FactorRow {
+        id,
+        person,
+        kind: kind as i64,
+        secret: sealed,
+        name: None,
+        confirmed_us: None,
+        last_step: None,
+        last_used_us: None,
+        created_us: tx.now_us,
+        mac: [0; 36],
+    };
+    row.mac = row.expected(tx.keys);
+    factors::add(tx.connection, &row)?;
+    Ok(row)
+}
+
+/// Confirms a factor. A person who has one can only sign in with it.
+pub(crate) fn confirm(tx: &mut Tx<'_>, row: FactorRow) -> Result<()> {
+    let (person, id, note) = (row.person, row.id, kind_name(&row));
+    write(tx, FactorRow { confirmed_us: Some(tx.now_us), ..row })?;
+    tx.audit(Event::of(person, "factor.added").on(id).noting(note))?;
+    let mut row = identity::people(tx.connection, &[person])?.pop().ok_or(Error::NotFound)?;
+    row.check(tx.keys)?;
+    if !row.has_factor {
+        row.has_factor = true;
+        write_person(tx, row)?;
+    }
+    Ok(())
+}
+
+/// Writes a person's row with its next version and MAC.
+pub(crate) fn write_person(tx: &mut Tx<'_>, mut row: PersonRow) -> Result<()> {
+    row.version += 1;
+    row.mac = row.expected(tx.keys);
+    Ok(identity::update_person(tx.connection, &row)?)
 }
 
 /// Who enrols, as rows can prove it.
 #[derive(Clone)]
-enum Enroller {
+pub(crate) enum Enroller {
     /// Someone with the password and no factor, by their challenge.
     First(Id),
     /// Someone signed in.
@@ -125,22 +186,22 @@ enum Enroller {
 }
 
 impl Enroller {
-    fn of(enrolling: &Enrolling) -> Result<Self> {
+    pub(crate) fn of(enrolling: &Enrolling) -> Result<Self> {
         Ok(match enrolling {
-            Enrolling::First(token) => Enroller::First(sessions::enrolment_challenge(token)?),
+            Enrolling::First(token) => Enroller::First(sign_in::enrolment_challenge(token)?),
             Enrolling::SignedIn(caller) => Enroller::SignedIn(caller.clone()),
         })
     }
 
     /// The person, if they may enrol at this moment. With a password alone only who has no factor
     /// yet: whoever came second would get past the first one's factor.
-    fn person(&self, connection: &mut dyn Connection, keys: &Keyring, now_us: i64) -> Result<Id> {
+    pub(crate) fn person(&self, connection: &mut dyn Connection, keys: &Keyring, now_us: i64) -> Result<Id> {
         match self {
             Enroller::First(challenge) => {
-                let person = sessions::enrolling(connection, keys, challenge, now_us)?;
-                let factors = identity::factors_of(connection, &person)?;
-                let has_factor = factors.iter().any(|factor| factor.confirmed_us.is_some());
-                if has_factor { Err(Error::Unauthenticated) } else { Ok(person) }
+                let person = sign_in::enrolling(connection, keys, challenge, now_us)?;
+                let row = identity::people(connection, &[person])?.pop().ok_or(Error::Unauthenticated)?;
+                row.check(keys).map_err(|_| Error::Unauthenticated)?;
+                if row.has_factor { Err(Error::Unauthenticated) } else { Ok(person) }
             }
             Enroller::SignedIn(caller) => {
                 let seen = sessions::see(connection, keys, caller, now_us)?;
@@ -156,8 +217,5 @@ pub(crate) fn step_up(factor_us: i64, now_us: i64) -> Result<()> {
     if now_us - factor_us <= STEP_UP_US {
         return Ok(());
     }
-    Err(Error::forbidden(
-        "step_up_required",
-        "Sign in again with your second factor, then repeat this within ten minutes.",
-    ))
+    Err(Error::forbidden("step_up_required", "Give your second factor again, then repeat this within ten minutes."))
 }

@@ -198,7 +198,7 @@ fn found(
     let log_key = Arc::new(keys.log(1)?);
     let public_key = log_key.public().to_bytes();
     let state = LogState { frontier: Frontier::default(), height: -1, last_hash: [0; 32], key: log_key };
-    let mut tx = Tx::new(connection, keys, now_us, &state);
+    let mut tx = Tx::new(connection, keys, now_us, &state, crate::audit::Chain::default());
     let key = KeyId::from_time(now_us, random::bytes());
     let core = KeyChangeCore { key, public_key, time_us: now_us };
     tx.append_fact(leaf::Kind::KeyChange, key.0, random::bytes(), core.encode());

@@ -41,6 +41,7 @@ impl Bank {
         }
         if tick.is_multiple_of(TICKS_PER_LOOK) {
             self.follow_due_keys()?;
+            self.change_blocking(|tx| tx.forget_old_tries())?;
         }
         self.reseal_round().map(drop)
     }

@@ -8,6 +8,7 @@ use strongroom_sql::Role;
 use strongroom_store::Id;
 use strongroom_store::keys::{self, Tally};
 
+use crate::audit::Event;
 use crate::keyring::{Purpose, SINGLE};
 use crate::{Bank, Error, Home, Result, clock};
 
@@ -78,6 +79,13 @@ impl Bank {
         if let Some(why) = self.read_only() {
             return Err(Error::ReadOnly(why));
         }
+        let (event, note) = told(&order);
+        let done = self.follow(order)?;
+        self.change_blocking(move |tx| tx.audit(Event::new(event).noting(&note)))?;
+        Ok(done)
+    }
+
+    fn follow(&self, order: KeyOrder) -> Result<Value> {
         match order {
             KeyOrder::Rotate { purpose, person } => self.rotate(purpose.as_deref(), person.as_deref()),
             KeyOrder::Compromise { key } => {
@@ -142,6 +150,21 @@ impl Bank {
             }
         }
         Ok(json!({"rotated": rotated}))
+    }
+}
+
+/// What the audit log says of an order. Whom an erasure or a hold meets stands in an entry of its own.
+fn told(order: &KeyOrder) -> (&'static str, String) {
+    let all = || "all".to_owned();
+    let name = |key: &KeyName| format!("{} {}", key.purpose, key.version);
+    match order {
+        KeyOrder::Rotate { person: Some(_), .. } => ("key.rotated", "person".into()),
+        KeyOrder::Rotate { purpose, .. } => ("key.rotated", purpose.clone().unwrap_or_else(all)),
+        KeyOrder::Compromise { key } => ("key.compromised", name(key)),
+        KeyOrder::Destroy { key } => ("key.destroyed", name(key)),
+        KeyOrder::Rewrap {} => ("key.rewrapped", all()),
+        KeyOrder::Erase { .. } => ("console.erase", String::new()),
+        KeyOrder::Hold { .. } => ("console.hold", String::new()),
     }
 }
 

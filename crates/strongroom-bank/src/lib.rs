@@ -19,6 +19,8 @@ use strongroom_store::{Id, accounts, log, meta};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 pub mod account;
+pub mod audit;
+pub mod audit_head;
 pub mod clock;
 pub mod custody;
 pub mod demo;
@@ -47,6 +49,8 @@ mod remac;
 mod reseal;
 mod rows;
 pub mod sessions;
+pub mod sign_in;
+mod tries;
 mod tx;
 pub mod verification;
 pub mod verify;
@@ -60,6 +64,8 @@ pub use orders::{SignedOrder, Verified};
 pub use sessions::Caller;
 pub use writer::Counters;
 
+use audit::Chain;
+use audit_head::AuditHead;
 use era::Eras;
 use head::Head;
 use known::Known;
@@ -183,6 +189,18 @@ impl Opened {
         Ok(Head::open(home.dir())?.highest(&self.eras).map(|(checkpoint, _)| checkpoint.size))
     }
 
+    /// Checks the audit log from its first entry to what was kept outside the database.
+    pub fn check_audit(&self, home: &Home) -> Result<audit::Checked> {
+        let kept = AuditHead::open(home)?.furthest(&self.keys);
+        audit::verify(self.database.connect(Role::Reader)?.as_mut(), kept)
+    }
+
+    /// Audit entries below a position, newest first, opened where they can be.
+    pub fn audit_below(&self, below: i64, limit: i64) -> Result<Vec<audit::Entry>> {
+        let rows = strongroom_store::audit::below(self.database.connect(Role::Reader)?.as_mut(), None, below, limit)?;
+        Ok(rows.iter().map(|row| audit::Entry::open(&self.keys, row)).collect())
+    }
+
     /// Why the bank would not write: its database is behind the checkpoint kept outside it.
     pub fn behind_head(&self, home: &Home) -> Result<Option<String>> {
         let mut connection = self.database.connect(Role::Reader)?;
@@ -220,6 +238,7 @@ impl Bank {
         }
         let cash = AccountId(cash.id);
         let last_us = log::last_block(connection.as_mut())?.map_or(0, |block| block.time_us);
+        let audit = Chain::read(connection.as_mut())?;
         let published = Arc::new(RwLock::new(note));
         let counters = Arc::new(Counters::default());
         let queue = Arc::new(Queue::new());
@@ -236,6 +255,8 @@ impl Bank {
             counters: counters.clone(),
             last_us,
             stopped: stopped.clone(),
+            audit,
+            audit_head: AuditHead::open(home)?,
         };
         let tasks = queue.clone();
         let thread = std::thread::Builder::new()

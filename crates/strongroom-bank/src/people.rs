@@ -6,14 +6,17 @@ use strongroom_crypto::digest::sha256;
 use strongroom_crypto::random;
 use strongroom_crypto::sealed::ColumnId;
 use strongroom_identity::credential::{self, FieldError};
+use strongroom_identity::person::Standing;
 use strongroom_ledger::id::PersonId;
 use strongroom_store::Id;
 use strongroom_store::identity::{self, EnrolmentRow, PersonIndexes, PersonRow, ProfileRow};
 
+use crate::audit::{Event, Source};
 use crate::keyring::indexes::Field;
 use crate::keyring::{Keyring, column};
 use crate::rows::Authenticated;
 use crate::sessions::{self, Caller};
+use crate::tries::Against;
 use crate::tx::Tx;
 use crate::{Bank, Error, Result, clock, hex};
 
@@ -78,7 +81,7 @@ const ENROLMENT_VALID_US: i64 = 7 * 24 * 3600 * 1_000_000;
 
 impl Bank {
     /// Adds a customer. A known e-mail address or phone number answers as a new one.
-    pub async fn sign_up(&self, form: SignUp) -> Result<PersonId> {
+    pub async fn sign_up(&self, form: SignUp, source: &Source) -> Result<PersonId> {
         let mut errors = check(&form);
         if form.email.is_none() && form.phone.is_none() {
             errors.push(FieldError {
@@ -90,16 +93,16 @@ impl Bank {
         if !errors.is_empty() {
             return Err(Error::Invalid(errors));
         }
-        self.add_person(form, "customer", None).await
+        self.add_person(form, "customer", None, source).await
     }
 
     /// Adds a person of the demo, under any role.
     pub(crate) async fn sign_up_as(&self, form: SignUp, role: &str) -> Result<PersonId> {
-        self.add_person(form, role, None).await
+        self.add_person(form, role, None, &Source::default()).await
     }
 
     /// Accepts an invitation: the code gives the role.
-    pub async fn enrol(&self, code: &str, form: SignUp) -> Result<PersonId> {
+    pub async fn enrol(&self, code: &str, form: SignUp, source: &Source) -> Result<PersonId> {
         let errors = check(&form);
         if !errors.is_empty() {
             return Err(Error::Invalid(errors));
@@ -110,7 +113,7 @@ impl Bank {
         let invitation = self.read(move |c| Ok(identity::enrolment(c, &id)?)).await?;
         let valid = |row: &EnrolmentRow| row.used_us.is_none() && row.expires_us > now_us && row.check(&keys).is_ok();
         let invitation = invitation.filter(valid).ok_or_else(refused_code)?;
-        self.add_person(form, &invitation.role, Some(id)).await
+        self.add_person(form, &invitation.role, Some(id), source).await
     }
 
     /// The caller's own data.
@@ -126,15 +129,24 @@ impl Bank {
 
     /// A name that is taken is refused before anything is made for it, and again where nobody can
     /// come between; a key made in vain is taken back.
-    async fn add_person(&self, mut form: SignUp, role: &str, enrolment: Option<Id>) -> Result<PersonId> {
+    async fn add_person(
+        &self,
+        mut form: SignUp,
+        role: &str,
+        enrolment: Option<Id>,
+        source: &Source,
+    ) -> Result<PersonId> {
         form.username = form.username.trim().to_owned();
         let normal = blind::normal_username(&form.username).unwrap_or_default();
         let indexes = self.keys.indexes().all(Field::Username, &normal);
-        self.read(move |c| identity::person_by_username(c, &indexes)?.map_or(Ok(()), |_| Err(username_taken())))
-            .await?;
+        let asked = Against::taken(&self.keys, source);
+        if self.read(move |c| Ok(identity::person_by_username(c, &indexes)?.is_some())).await? {
+            // Asking for names finds people: it is counted, and slowed.
+            return self.change(move |tx| tx.reserve(&[asked]).and(Err(username_taken()))).await;
+        }
         let person = self.new_person(form, role).await?;
-        let id = person.row.id;
-        let added = self.change(move |tx| add(tx, &person, enrolment.as_ref())).await;
+        let (id, source) = (person.row.id, source.clone());
+        let added = self.change(move |tx| add(tx, &person, enrolment.as_ref(), &source)).await;
         if added.is_err() {
             self.keys.discard_person(&id)?;
         }
@@ -202,11 +214,14 @@ fn prepare(keys: &Keyring, id: Id, form: &SignUp, role: &str, now_us: i64) -> Re
     let hash = keys.hasher.hash(&form.password);
     let mut row = PersonRow {
         id,
-        status: 1,
+        status: Standing::Active as i64,
+        has_factor: false,
         roles: role.to_owned(),
         version: 1,
         created_us: now_us,
         legal_hold_us: None,
+        email_verified_us: None,
+        phone_verified_us: None,
         mac: [0; 36],
         password: keys.seal_credential(column::PASSWORD, &id, hash.as_bytes()),
     };
@@ -233,7 +248,7 @@ fn prepare(keys: &Keyring, id: Id, form: &SignUp, role: &str, now_us: i64) -> Re
     })
 }
 
-fn add(tx: &mut Tx<'_>, person: &NewPerson, enrolment: Option<&Id>) -> Result<PersonId> {
+fn add(tx: &mut Tx<'_>, person: &NewPerson, enrolment: Option<&Id>, source: &Source) -> Result<PersonId> {
     if let Some(id) = enrolment {
         let row = identity::enrolment(tx.connection, id)?.filter(|row| row.used_us.is_none());
         row.ok_or_else(refused_code)?;
@@ -247,6 +262,7 @@ fn add(tx: &mut Tx<'_>, person: &NewPerson, enrolment: Option<&Id>) -> Result<Pe
         identity::use_enrolment(tx.connection, id, tx.now_us)?;
     }
     identity::insert_person(tx.connection, &person.row, &person.indexes, &person.profile)?;
+    tx.audit(Event::of(person.row.id, "person.added").from(source))?;
     Ok(PersonId(person.row.id))
 }
 
@@ -258,12 +274,7 @@ pub(crate) fn open(keys: &Keyring, person: &PersonRow, row: &ProfileRow) -> Resu
     };
     Ok(Profile {
         id: Some(PersonId(*id)),
-        status: match person.status {
-            1 => "active",
-            2 => "locked",
-            crate::erasure::ERASED => "erased",
-            _ => "closed",
-        },
+        status: Standing::from_number(person.status).name(),
         roles: person.roles.split(',').map(str::to_owned).collect(),
         created_us: person.created_us,
         username: keys.unseal_text(Some(id), column::USERNAME, id, &row.username)?,

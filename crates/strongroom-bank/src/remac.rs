@@ -2,7 +2,7 @@
 //! version, beside the bank's work. A row that does not carry a right one stays as it is.
 
 use strongroom_store::macs::{self, Table};
-use strongroom_store::{Connection, Id, accounts, identity, money};
+use strongroom_store::{Connection, Id, accounts, factors, identity, money};
 
 use crate::keyring::SINGLE;
 use crate::reseal::readable;
@@ -34,6 +34,7 @@ fn remac(tx: &mut Tx<'_>, table: Table, ids: &[Id]) -> Result<u64> {
     let c = &mut *tx.connection;
     match table {
         Table::People => replace(identity::people(c, ids)?, tx, table),
+        Table::Factors => replace(each(c, ids, factors::by_id)?, tx, table),
         Table::Enrolments => replace(each(c, ids, identity::enrolment)?, tx, table),
         Table::Challenges => replace(each(c, ids, identity::challenge)?, tx, table),
         Table::Sessions => replace(identity::sessions(c, ids)?, tx, table),

@@ -82,8 +82,16 @@ impl Bank {
     }
 
     fn walk_bank(&self) -> Result<u64> {
-        let cells = self.look(|c| Ok(cells::of_bank(c)?))?;
-        self.replace(cells, self.keys.owners(None)?.as_ref(), None)
+        let series = self.keys.owners(None)?;
+        let mut count = self.replace(self.look(|c| Ok(cells::of_bank(c)?))?, &series, None)?;
+        // Ids of entries begin at zero: from before the first.
+        let mut after: Option<Id> = None;
+        loop {
+            let page = self.look(|c| Ok(cells::of_nobody(c, after.as_ref(), PAGE)?))?;
+            let Some(last) = page.last() else { return Ok(count) };
+            after = Some(last.id);
+            count += self.replace(page, &series, None)?;
+        }
     }
 
     fn walk_person(&self, person: &Id) -> Result<u64> {
@@ -189,6 +197,8 @@ fn column_of(column: Column) -> ColumnId {
         Column::FactorSecret => column::FACTOR_SECRET,
         Column::SessionSuccessor => column::SESSION_SUCCESSOR,
         Column::DeviceName => column::DEVICE_NAME,
+        Column::FactorName => column::FACTOR_NAME,
+        Column::AuditDetail => column::AUDIT_DETAIL,
         Column::AccountNumber => column::ACCOUNT_NUMBER,
         Column::AccountName => column::ACCOUNT_NAME,
         Column::PayerPart => column::PAYER_PART,

@@ -4,6 +4,7 @@
 use strongroom_crypto::mac::MacKey;
 use strongroom_store::Mac;
 use strongroom_store::accounts::{AccountRow, BalanceRow};
+use strongroom_store::factors::FactorRow;
 use strongroom_store::identity::{ChallengeRow, DeviceRow, EnrolmentRow, PersonRow, SessionRow};
 use strongroom_store::money::TransferRow;
 
@@ -56,13 +57,38 @@ impl Authenticated for PersonRow {
         &self.mac
     }
     fn tag(&self, key: &MacKey) -> [u8; 32] {
-        let parts: [&[u8]; 6] = [
+        let parts: [&[u8]; 9] = [
             &self.id,
             &self.status.to_be_bytes(),
             self.roles.as_bytes(),
+            &[u8::from(self.has_factor)],
             &self.version.to_be_bytes(),
             &self.created_us.to_be_bytes(),
             &optional(self.legal_hold_us),
+            &optional(self.email_verified_us),
+            &optional(self.phone_verified_us),
+        ];
+        key.tag(Self::TABLE, &parts)
+    }
+}
+
+impl Authenticated for FactorRow {
+    const TABLE: &'static str = "factors";
+    fn id(&self) -> &[u8; 16] {
+        &self.id
+    }
+    fn mac(&self) -> &Mac {
+        &self.mac
+    }
+    fn tag(&self, key: &MacKey) -> [u8; 32] {
+        let parts: [&[u8]; 7] = [
+            &self.id,
+            &self.person,
+            &self.kind.to_be_bytes(),
+            &optional(self.confirmed_us),
+            &optional(self.last_step),
+            &optional(self.last_used_us),
+            &self.created_us.to_be_bytes(),
         ];
         key.tag(Self::TABLE, &parts)
     }

@@ -1,6 +1,5 @@
-//! Signing in, in two steps, and staying signed in: the password gives a challenge, the factor
-//! turns it into a session; API clients hold a short access token and a refresh token that
-//! rotates, browsers a cookie.
+//! Staying signed in: API clients hold a short access token and a refresh token that rotates,
+//! browsers a cookie.
 
 use std::collections::HashMap;
 use std::sync::{PoisonError, RwLock};
@@ -9,15 +8,15 @@ use strongroom_crypto::digest::sha256;
 use strongroom_crypto::mac::MacKey;
 use strongroom_crypto::random;
 use strongroom_crypto::token::{self, Claims};
-use strongroom_crypto::{blind, totp};
+use strongroom_identity::person::Standing;
 use strongroom_identity::role::Permissions;
 use strongroom_identity::session::{self as rules, Refresh, SessionKind};
 use strongroom_ledger::id::{PersonId, SessionId};
 use strongroom_sql::Connection;
 use strongroom_store::Id;
-use strongroom_store::identity::{self, ChallengeRow, FactorRow, PersonRow, SessionRow};
+use strongroom_store::identity::{self, PersonRow, SessionRow};
 
-use crate::keyring::indexes::Field;
+use crate::audit::Event;
 use crate::keyring::{Keyring, column};
 use crate::rows::Authenticated;
 use crate::tx::Tx;
@@ -31,23 +30,6 @@ pub struct Caller {
     pub person: Id,
     /// Their session.
     pub session: Id,
-}
-
-/// The answer to a right password.
-#[derive(Clone, Debug)]
-pub enum FirstStep {
-    /// A factor is asked for.
-    Challenge {
-        /// To be given back with the code.
-        token: String,
-        /// The kinds of factor that will do.
-        factors: Vec<&'static str>,
-    },
-    /// The person has no factor yet; the token can only enrol one.
-    Enrolment {
-        /// To be given as a bearer token.
-        token: String,
-    },
 }
 
 /// What a signed-in client holds.
@@ -80,10 +62,8 @@ pub struct SessionView {
     pub current: bool,
 }
 
-const SIGN_IN: i64 = 1;
-const ENROL: i64 = 2;
 const API: i64 = 1;
-const BROWSER: i64 = 2;
+pub(crate) const BROWSER: i64 = 2;
 /// A browser's session is marked as used at most this often.
 const TOUCH_AFTER_US: i64 = 30_000_000;
 
@@ -104,7 +84,7 @@ impl KnownTokens {
 pub fn is_alive(session: &SessionRow, person: &PersonRow, now_us: i64) -> bool {
     let kind = if session.kind == BROWSER { SessionKind::Browser } else { SessionKind::Api };
     let staff = Permissions::named(&person.roles).is_staff();
-    person.status == 1
+    Standing::from_number(person.status) == Standing::Active
         && session.person == person.id
         && session.ended_us.is_none()
         && rules::is_alive(kind, staff, session.seen_us, session.expires_us, now_us)
@@ -182,42 +162,6 @@ impl Bank {
         Ok(caller)
     }
 
-    /// The first step: user name and password.
-    pub async fn sign_in(&self, username: &str, password: &str) -> Result<FirstStep> {
-        let normal = blind::normal_username(username).unwrap_or_default();
-        let indexes = self.keys.indexes().all(Field::Username, &normal);
-        let person = self.read(move |c| Ok(identity::person_by_username(c, &indexes)?)).await?;
-        let person = person.filter(|row| row.check(&self.keys).is_ok());
-        let hash = person.as_ref().and_then(|row| self.password_hash(row));
-        let matches = self.check_password(password, hash).await?;
-        let Some(person) = person.filter(|row| matches && row.status == 1) else { return Err(Error::BadCredentials) };
-        let secret: [u8; 32] = random::bytes();
-        let (id, purpose, factors) = self.change(move |tx| begin_challenge(tx, person.id, &secret)).await?;
-        debug_assert_eq!(id, challenge_id(&secret));
-        Ok(match purpose {
-            ENROL => FirstStep::Enrolment { token: format!("enr_{}", hex::encode(&secret)) },
-            _ => FirstStep::Challenge { token: format!("chl_{}", hex::encode(&secret)), factors },
-        })
-    }
-
-    /// The second step: a code for a challenge. `browser` asks for a cookie instead of tokens.
-    pub async fn verify_factor(&self, challenge: &str, factor: &str, code: &str, browser: bool) -> Result<SignedIn> {
-        let secret = challenge.strip_prefix("chl_").and_then(hex::decode_32).ok_or(Error::BadCredentials)?;
-        if factor != "totp" {
-            return Err(Error::field(
-                "factor",
-                "unknown_factor",
-                "This kind of factor is not set up for you. Use totp.",
-            ));
-        }
-        let id = challenge_id(&secret);
-        let code = code.to_owned();
-        let new = NewSession::random(browser);
-        let row = self.change(move |tx| meet_challenge(tx, &id, &code, &new)).await?;
-        let (row, secret) = row.ok_or(Error::BadCredentials)?;
-        Ok(self.signed_in(&row, &secret))
-    }
-
     /// Changes a refresh token for its successor and a new access token.
     pub async fn refresh(&self, refresh_token: &str) -> Result<SignedIn> {
         let (session, given) = parse_secret(&self.keys, refresh_token).ok_or(Error::Unauthenticated)?;
@@ -253,11 +197,10 @@ impl Bank {
         self.change(move |tx| {
             see(tx.connection, tx.keys, &caller, tx.now_us)?;
             let row = identity::sessions(tx.connection, &[session.0])?.pop();
-            let mut row = row.filter(|r| r.person == caller.person && r.ended_us.is_none()).ok_or(Error::NotFound)?;
+            let row = row.filter(|r| r.person == caller.person && r.ended_us.is_none()).ok_or(Error::NotFound)?;
             row.check(tx.keys).map_err(|_| Error::NotFound)?;
-            row.ended_us = Some(tx.now_us);
-            write(tx, row)?;
-            Ok(())
+            end(tx, row)?;
+            tx.audit(Event::by(&caller, "session.ended").on(session.0))
         })
         .await
     }
@@ -284,35 +227,6 @@ impl Bank {
             secret: secret_text(&self.keys, session, secret),
         }
     }
-
-    fn password_hash(&self, person: &PersonRow) -> Option<String> {
-        match self.keys.unseal_credential(column::PASSWORD, &person.id, &person.password) {
-            Ok(hash) => String::from_utf8(hash).ok(),
-            Err(_) => {
-                let id = hex::encode(&person.id);
-                tracing::error!(target: "strongroom::integrity", table = "people", id, "a password hash does not belong to its row; sign-in refused");
-                None
-            }
-        }
-    }
-
-    /// Checks a password on the bounded pool, in the same time whether or not there is a hash.
-    async fn check_password(&self, password: &str, hash: Option<String>) -> Result<bool> {
-        let _turn = self.turn_to_hash().await?;
-        let (keys, password) = (self.keys.clone(), password.to_owned());
-        let checked = tokio::task::spawn_blocking(move || {
-            let known = hash.is_some();
-            let hash = hash.unwrap_or_else(|| keys.hasher.dummy().to_owned());
-            keys.hasher.verify(&password, &hash) && known
-        });
-        checked.await.map_err(|e| Error::Internal(e.to_string()))
-    }
-}
-
-fn challenge_id(secret: &[u8; 32]) -> Id {
-    let mut id = [0; 16];
-    id.copy_from_slice(&sha256(secret)[..16]);
-    id
 }
 
 /// A session's secret as its holder has it: `sess_….`, the secret, and a tag that proves that the
@@ -339,57 +253,15 @@ fn secret_tag(key: &MacKey, session: &Id, secret_hash: &[u8; 32]) -> [u8; 32] {
     key.tag("session secret", &[session, secret_hash])
 }
 
-/// The challenge behind an enrolment token.
-pub(crate) fn enrolment_challenge(enrolment_token: &str) -> Result<Id> {
-    let secret = enrolment_token.strip_prefix("enr_").and_then(hex::decode_32).ok_or(Error::Unauthenticated)?;
-    Ok(challenge_id(&secret))
-}
-
-/// Who may enrol a first factor by a challenge.
-pub(crate) fn enrolling(connection: &mut dyn Connection, keys: &Keyring, challenge: &Id, now_us: i64) -> Result<Id> {
-    let row = live_challenge(connection, keys, challenge, ENROL, now_us)?;
-    Ok(row.ok_or(Error::Unauthenticated)?.person)
-}
-
-fn begin_challenge(tx: &mut Tx<'_>, person: Id, secret: &[u8; 32]) -> Result<(Id, i64, Vec<&'static str>)> {
-    // Challenges can be had at will by whoever knows the password; wrong codes count together.
-    if identity::tries_of(tx.connection, &person, tx.now_us)? >= rules::WRONG_CODES_MAX {
-        return Err(Error::TooMany { retry_after_s: rules::CHALLENGE_S as u64 });
-    }
-    let factors = identity::factors_of(tx.connection, &person)?;
-    let confirmed = factors.iter().any(|f| f.confirmed_us.is_some());
-    let mut row = ChallengeRow {
-        id: challenge_id(secret),
-        person,
-        purpose: if confirmed { SIGN_IN } else { ENROL },
-        expires_us: tx.now_us + rules::CHALLENGE_S * 1_000_000,
-        tries: 0,
-        mac: [0; 36],
-    };
-    row.mac = row.expected(tx.keys);
-    identity::insert_challenge(tx.connection, &row)?;
-    Ok((row.id, row.purpose, if confirmed { vec!["totp"] } else { Vec::new() }))
-}
-
-fn live_challenge(
-    connection: &mut dyn Connection,
-    keys: &Keyring,
-    id: &Id,
-    purpose: i64,
-    now_us: i64,
-) -> Result<Option<ChallengeRow>> {
-    let row = identity::challenge(connection, id)?;
-    Ok(row.filter(|r| {
-        r.purpose == purpose && r.expires_us > now_us && r.tries < rules::TRIES_MAX && r.check(keys).is_ok()
-    }))
-}
-
 /// The secrets of a session to be, drawn before the writer runs.
 pub(crate) struct NewSession {
-    id10: [u8; 10],
-    secret: [u8; 32],
-    browser: bool,
+    pub id10: [u8; 10],
+    pub secret: [u8; 32],
+    pub browser: bool,
 }
+
+/// A session that was opened, and its secret.
+pub(crate) type Opened = (SessionRow, [u8; 32]);
 
 impl NewSession {
     pub(crate) fn random(browser: bool) -> Self {
@@ -397,44 +269,8 @@ impl NewSession {
     }
 }
 
-/// A try is counted before the code is looked at; a right code uses up its step and the challenge.
-fn meet_challenge(tx: &mut Tx<'_>, id: &Id, code: &str, new: &NewSession) -> Result<Option<(SessionRow, [u8; 32])>> {
-    let Some(challenge) = live_challenge(tx.connection, tx.keys, id, SIGN_IN, tx.now_us)? else { return Ok(None) };
-    // Counted over all of the person's challenges: they can be begun at will.
-    if identity::tries_of(tx.connection, &challenge.person, tx.now_us)? >= rules::WRONG_CODES_MAX {
-        return Ok(None);
-    }
-    let factors = identity::factors_of(tx.connection, &challenge.person)?;
-    let met = factors
-        .iter()
-        .filter(|f| f.confirmed_us.is_some())
-        .find_map(|f| Some((f, matching_step(tx.keys, f, code, tx.now_us)?)));
-    let Some((factor, step)) = met else {
-        identity::count_try(tx.connection, id, challenge.tries + 1)?;
-        return Ok(None);
-    };
-    identity::accept_factor(tx.connection, &factor.id, factor.confirmed_us.unwrap_or(tx.now_us), step as i64)?;
-    identity::end_challenge(tx.connection, id, tx.now_us)?;
-    open_session(tx, challenge.person, new).map(Some)
-}
-
-/// The TOTP step a code belongs to, if it is right and newer than the last one accepted.
-pub(crate) fn matching_step(keys: &Keyring, factor: &FactorRow, code: &str, now_us: i64) -> Option<u64> {
-    let row = [factor.id, factor.person].concat();
-    let secret = match keys.unseal_credential(column::FACTOR_SECRET, &row, &factor.secret) {
-        Ok(secret) => secret,
-        Err(_) => {
-            let id = hex::encode(&factor.id);
-            tracing::error!(target: "strongroom::integrity", table = "factors", id, "a factor's secret does not belong to its row; refused");
-            return None;
-        }
-    };
-    let time_s = u64::try_from(now_us / 1_000_000).ok()?;
-    totp::matching_step(&secret, code, time_s, factor.last_step.and_then(|s| u64::try_from(s).ok()))
-}
-
 /// Opens a session for a person who has just given a factor.
-pub(crate) fn open_session(tx: &mut Tx<'_>, person: Id, new: &NewSession) -> Result<(SessionRow, [u8; 32])> {
+pub(crate) fn open_session(tx: &mut Tx<'_>, person: Id, new: &NewSession) -> Result<Opened> {
     let mut row = SessionRow {
         id: SessionId::from_time(tx.now_us, new.id10).0,
         person,
@@ -457,7 +293,7 @@ pub(crate) fn open_session(tx: &mut Tx<'_>, person: Id, new: &NewSession) -> Res
 
 impl Bank {
     /// Tokens or a cookie for a session that was just opened.
-    pub(crate) fn welcome(&self, opened: &(SessionRow, [u8; 32])) -> SignedIn {
+    pub(crate) fn welcome(&self, opened: &Opened) -> SignedIn {
         self.signed_in(&opened.0, &opened.1)
     }
 }
@@ -488,11 +324,27 @@ fn rotate(tx: &mut Tx<'_>, session: Id, given: &[u8; 32], next: &[u8; 32]) -> Re
         }
         Refresh::Reused => {
             tracing::warn!(target: "strongroom::integrity", session = %SessionId(row.id), "an old refresh token was used again; the session is ended");
-            row.ended_us = Some(tx.now_us);
-            write(tx, row)?;
+            let event = Event::of(row.person, "session.ended").on(row.id).noting("an old refresh token was used again");
+            end(tx, row)?;
+            tx.audit(event)?;
             Ok(None)
         }
     }
+}
+
+pub(crate) fn end(tx: &mut Tx<'_>, mut row: SessionRow) -> Result<()> {
+    row.ended_us = Some(tx.now_us);
+    write(tx, row).map(drop)
+}
+
+/// Ends a person's sessions, all but one: something changed that they rest on.
+pub(crate) fn end_others(tx: &mut Tx<'_>, person: &Id, but: Option<&Id>) -> Result<()> {
+    for row in identity::sessions_of(tx.connection, person)? {
+        if row.ended_us.is_none() && but != Some(&row.id) && row.check(tx.keys).is_ok() {
+            end(tx, row)?;
+        }
+    }
+    Ok(())
 }
 
 fn touch(tx: &mut Tx<'_>, caller: &Caller) -> Result<()> {

@@ -10,6 +10,7 @@ use strongroom_sql::Connection;
 use strongroom_store::Id;
 use strongroom_store::log::{self, BlockRow, FactRow, LeafRow, TileRow};
 
+use crate::audit::Chain;
 use crate::keyring::Keyring;
 
 /// A batch in progress.
@@ -24,6 +25,8 @@ pub struct Tx<'a> {
     pub height: i64,
     /// Signs from the next block on, if this batch changes the log's key.
     pub next_key: Option<Arc<SigningKey>>,
+    /// Where the audit log stands.
+    pub audit: Chain,
     frontier: Frontier,
     leaves: Vec<LeafRow>,
     facts: Vec<FactRow>,
@@ -45,13 +48,20 @@ pub struct LogState {
 
 impl<'a> Tx<'a> {
     /// Begins a batch on top of the log as it stands.
-    pub fn new(connection: &'a mut dyn Connection, keys: &'a Keyring, now_us: i64, log: &LogState) -> Self {
+    pub fn new(
+        connection: &'a mut dyn Connection,
+        keys: &'a Keyring,
+        now_us: i64,
+        log: &LogState,
+        audit: Chain,
+    ) -> Self {
         Tx {
             connection,
             keys,
             now_us,
             height: log.height + 1,
             next_key: None,
+            audit,
             frontier: log.frontier.clone(),
             leaves: Vec::new(),
             facts: Vec::new(),

@@ -11,6 +11,8 @@ use strongroom_sql::{Connection, Kind};
 use strongroom_store::meta;
 use tokio::sync::oneshot;
 
+use crate::audit::Chain;
+use crate::audit_head::AuditHead;
 use crate::fault;
 use crate::head::Head;
 use crate::keyring::Keyring;
@@ -109,6 +111,17 @@ pub struct Writer {
     pub last_us: i64,
     /// Set once it may not write any more.
     pub stopped: Arc<Stopped>,
+    /// Where the audit log stands.
+    pub audit: Chain,
+    /// The same, kept outside the database.
+    pub audit_head: AuditHead,
+}
+
+/// What one attempt came to, before it is committed.
+struct Applied {
+    placed: Vec<Result<Placed>>,
+    log: Option<(LogState, String)>,
+    audit: Chain,
 }
 
 const ATTEMPTS_MAX: u32 = 8;
@@ -168,7 +181,7 @@ impl Writer {
         let id = strongroom_crypto::random::bytes::<16>();
         self.connection.begin()?;
         let applied = self.apply(batch, now_us, &id);
-        let (placed, next) = match applied {
+        let Applied { placed, log, audit } = match applied {
             Ok(applied) => applied,
             Err(e) => {
                 let _ = self.connection.rollback();
@@ -181,24 +194,20 @@ impl Writer {
         }
         fault::point("commit-after");
         self.last_us = now_us;
-        if let Some((log, note)) = next {
+        if let Some((log, note)) = log {
             self.publish(log, note);
         }
+        crate::audit::keep(&mut self.audit_head, &self.keys, self.audit, audit);
+        self.audit = audit;
         Ok(placed)
     }
 
-    #[allow(clippy::type_complexity)] // the two halves of one attempt, named at both ends
-    fn apply(
-        &mut self,
-        batch: &mut [Task],
-        now_us: i64,
-        id: &[u8; 16],
-    ) -> strongroom_sql::Result<(Vec<Result<Placed>>, Option<(LogState, String)>)> {
+    fn apply(&mut self, batch: &mut [Task], now_us: i64, id: &[u8; 16]) -> strongroom_sql::Result<Applied> {
         if !meta::stamp_batch(self.connection.as_mut(), self.epoch, id)? {
             self.stopped.stop("Another server has taken this bank's writer role; stop one of the two and start again.");
             return Err(strongroom_sql::Error::other("the writer's lease was lost"));
         }
-        let mut tx = Tx::new(self.connection.as_mut(), &self.keys, now_us, &self.log);
+        let mut tx = Tx::new(self.connection.as_mut(), &self.keys, now_us, &self.log, self.audit);
         let mut orders = Vec::with_capacity(batch.len());
         for task in batch.iter_mut() {
             match task {
@@ -207,8 +216,9 @@ impl Writer {
             }
         }
         let placed = money::apply(&mut tx, &orders)?;
-        let next = tx.finish(&self.origin, &self.log)?;
-        Ok((placed, next))
+        let audit = tx.audit;
+        let log = tx.finish(&self.origin, &self.log)?;
+        Ok(Applied { placed, log, audit })
     }
 
     /// A COMMIT whose reply was lost happened if its batch id can be read back.

@@ -4,9 +4,9 @@ use hyper::Method;
 use hyper::body::Bytes;
 use serde::Serialize;
 use strongroom_api::{
-    Account, Block, CashOrder, ConfirmFactor, CreatedDevice, CreatedUser, DeviceItem, Enrolment, Entry, List, Me,
-    NewAccount, NewDevice, NewSession, NewTotp, NewUser, Refresh, Session, SessionItem, SignInStep, Transfer,
-    TransferOrder, Verification, VerifyFactor, WellKnown,
+    Account, Block, CashOrder, ConfirmFactor, CreatedDevice, CreatedUser, DeviceItem, Enrolment, Entry, FactorItem,
+    List, Me, NameFactor, NewAccount, NewDevice, NewSession, NewTotp, NewUser, RecoveryCodes, Refresh, Session,
+    SessionItem, SignInStep, StepUp, Transfer, TransferOrder, Verification, VerifyFactor, WellKnown,
 };
 use strongroom_crypto::sign::PublicKey;
 
@@ -59,6 +59,34 @@ impl Client {
         let path = format!("/v1/me/factors/{}/confirm", segment(factor)?);
         let answer = self.send(Method::POST, &path, Some(content)).await?.accepted()?;
         if answer.status == 201 { answer.json().map(Some) } else { Ok(None) }
+    }
+
+    /// One's second factors.
+    pub async fn factors(&self) -> Result<List<FactorItem>> {
+        self.call(Method::GET, "/v1/me/factors", NOTHING).await
+    }
+
+    /// New recovery codes; those before are good no more.
+    pub async fn make_recovery_codes(&self) -> Result<RecoveryCodes> {
+        self.call(Method::POST, "/v1/me/factors/recovery", NOTHING).await
+    }
+
+    /// Names a factor.
+    pub async fn name_factor(&self, id: &str, name: &str) -> Result<()> {
+        let content = Content::json(&NameFactor { name: name.into() })?;
+        let path = format!("/v1/me/factors/{}", segment(id)?);
+        self.send(Method::PATCH, &path, Some(content)).await?.accepted().map(drop)
+    }
+
+    /// Removes one of them.
+    pub async fn remove_factor(&self, id: &str) -> Result<()> {
+        self.delete(&format!("/v1/me/factors/{}", segment(id)?)).await
+    }
+
+    /// A factor given again: a new session that may do for some minutes what is sensitive.
+    pub async fn step_up(&self, factor: &str, code: &str) -> Result<Session> {
+        let body = StepUp { factor: factor.into(), code: code.into() };
+        self.call(Method::POST, "/v1/sessions/step-up", Some(&body)).await
     }
 
     /// Who one is.

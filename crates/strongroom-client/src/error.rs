@@ -66,6 +66,14 @@ impl Error {
         }
     }
 
+    /// After how many seconds to come back, if the bank said so.
+    pub fn retry_after_s(&self) -> Option<u64> {
+        match self {
+            Error::Refused { retry_after_s, .. } => *retry_after_s,
+            _ => None,
+        }
+    }
+
     /// The stable code of a refusal.
     pub fn code(&self) -> Option<&str> {
         match self {

@@ -3,5 +3,8 @@
 //! **Absence:** no I/O, no clock, no randomness, no keys: what is decided on is passed in.
 
 pub mod credential;
+pub mod factor;
+pub mod person;
 pub mod role;
 pub mod session;
+pub mod throttle;

@@ -1,14 +1,16 @@
 //! What handlers take from a request: the caller behind a token, a strict JSON body, a signed body.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use axum::body::{Body, Bytes};
-use axum::extract::{FromRequest, FromRequestParts, Request};
+use axum::extract::{ConnectInfo, FromRequest, FromRequestParts, Request};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use http_body_util::BodyExt;
 use serde::de::DeserializeOwned;
+use strongroom_bank::audit::Source;
 use strongroom_bank::factor::Enrolling;
 use strongroom_bank::{Caller, Error};
 
@@ -30,6 +32,19 @@ impl FromRequestParts<Arc<App>> for SignedIn {
     async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, Failure> {
         let token = bearer(&parts.headers).ok_or(Error::Unauthenticated)?;
         Ok(SignedIn(app.bank.authenticate(token)?))
+    }
+}
+
+/// Where a request comes from.
+pub struct From(pub Source);
+
+impl FromRequestParts<Arc<App>> for From {
+    type Rejection = std::convert::Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _: &Arc<App>) -> Result<Self, Self::Rejection> {
+        let agent = parts.headers.get(header::USER_AGENT).and_then(|agent| agent.to_str().ok());
+        let peer = parts.extensions.get::<ConnectInfo<SocketAddr>>();
+        Ok(From(peer.map_or_else(Source::default, |ConnectInfo(peer)| Source::new(peer.ip(), agent))))
     }
 }
 

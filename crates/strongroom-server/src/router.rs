@@ -7,7 +7,7 @@ use axum::extract::Request;
 use axum::http::{HeaderValue, StatusCode};
 use axum::middleware::{self, Next};
 use axum::response::Response;
-use axum::routing::{MethodRouter, delete, get, post};
+use axum::routing::{MethodRouter, delete, get, patch, post};
 
 use crate::problem::problem;
 use crate::{App, api, web};
@@ -25,11 +25,17 @@ pub const PUBLIC_ROUTES: &[Route] = &[
     ("/v1/enrolments", &["POST"], || post(api::people::enrol)),
     ("/v1/me", &["GET"], || get(api::people::me)),
     ("/v1/me/factors/totp", &["POST"], || post(api::factors::begin_totp)),
+    ("/v1/me/factors", &["GET"], || get(api::factors::list)),
+    ("/v1/me/factors/recovery", &["POST"], || post(api::factors::recovery)),
+    ("/v1/me/factors/{id}", &["PATCH", "DELETE"], || patch(api::factors::name).delete(api::factors::remove)),
     ("/v1/me/factors/{id}/confirm", &["POST"], || post(api::factors::confirm)),
+    ("/v1/me/activity", &["GET"], || get(api::audit::activity)),
+    ("/v1/audit", &["GET"], || get(api::audit::list)),
     ("/v1/me/devices", &["GET", "POST"], || get(api::devices::list).post(api::devices::add)),
     ("/v1/me/devices/{id}", &["DELETE"], || delete(api::devices::revoke)),
     ("/v1/sessions", &["GET", "POST"], || get(api::sessions::list).post(api::sessions::sign_in)),
     ("/v1/sessions/verify", &["POST"], || post(api::sessions::verify)),
+    ("/v1/sessions/step-up", &["POST"], || post(api::sessions::step_up)),
     ("/v1/sessions/refresh", &["POST"], || post(api::sessions::refresh)),
     ("/v1/sessions/{id}", &["DELETE"], || delete(api::sessions::end)),
     ("/v1/accounts", &["GET", "POST"], || get(api::accounts::list).post(api::accounts::open)),

@@ -47,6 +47,10 @@ columns! {
     DateOfBirth = "people", "date_of_birth";
     /// people.address
     Address = "people", "address";
+    /// factors.name
+    FactorName = "factors", "name";
+    /// audit.detail
+    AuditDetail = "audit", "detail";
     /// factors.secret
     FactorSecret = "factors", "secret";
     /// sessions.successor
@@ -74,10 +78,12 @@ const PROFILE: [Column; 7] = [
     Column::Address,
 ];
 
-/// A person's own fields, and those of their devices and accounts.
+/// A person's own fields, and those of their devices, factors, accounts and audit entries.
 pub fn of_person(connection: &mut dyn Connection, person: &Id) -> Result<Vec<Cell>> {
     let mut cells = some(connection, &PROFILE, "id = ?", &[Value::Bytes(person)])?;
-    cells.extend(some(connection, &[Column::DeviceName], "person = ?", &[Value::Bytes(person)])?);
+    for column in [Column::DeviceName, Column::FactorName, Column::AuditDetail] {
+        cells.extend(some(connection, &[column], "person = ?", &[Value::Bytes(person)])?);
+    }
     cells.extend(some(connection, &ACCOUNT, "owner = ?", &[Value::Bytes(person)])?);
     Ok(cells)
 }
@@ -87,6 +93,13 @@ const ACCOUNT: [Column; 2] = [Column::AccountNumber, Column::AccountName];
 /// The fields of the bank's own accounts.
 pub fn of_bank(connection: &mut dyn Connection) -> Result<Vec<Cell>> {
     some(connection, &ACCOUNT, "owner IS NULL", &[])
+}
+
+/// A page of audit entries about nobody who is known, after one.
+pub fn of_nobody(connection: &mut dyn Connection, after: Option<&Id>, limit: i64) -> Result<Vec<Cell>> {
+    let condition = "person IS NULL AND id > ? ORDER BY id LIMIT ?";
+    let after = after.map_or(&[][..], |id| id);
+    some(connection, &[Column::AuditDetail], condition, &[Value::Bytes(after), Value::Int(limit)])
 }
 
 /// A page of one column's fields, in the order of their rows, after a row.

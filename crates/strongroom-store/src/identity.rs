@@ -14,12 +14,18 @@ pub struct PersonRow {
     pub status: i64,
     /// Role names, separated by commas.
     pub roles: String,
+    /// Whether they have a second factor: without one a password can enrol the first.
+    pub has_factor: bool,
     /// Counts the changes of this row.
     pub version: i64,
     /// When they signed up.
     pub created_us: i64,
     /// Until when the law keeps their data from being erased.
     pub legal_hold_us: Option<i64>,
+    /// When they proved that they read what is sent to their e-mail address.
+    pub email_verified_us: Option<i64>,
+    /// The same of their phone number.
+    pub phone_verified_us: Option<i64>,
     /// HMAC over the fields above.
     pub mac: Mac,
     /// The password's hash, sealed with the person's id as context.
@@ -73,9 +79,12 @@ pub fn insert_person(
         optional_id(indexes.national_id.as_ref()),
         Value::Int(person.status),
         Value::Text(&person.roles),
+        Value::Int(person.has_factor.into()),
         Value::Int(person.version),
         Value::Int(person.created_us),
         person.legal_hold_us.map_or(Value::Null, Value::Int),
+        person.email_verified_us.map_or(Value::Null, Value::Int),
+        person.phone_verified_us.map_or(Value::Null, Value::Int),
         Value::Bytes(&person.mac),
         Value::Bytes(&person.password),
         Value::Bytes(&profile.username),
@@ -94,9 +103,12 @@ pub fn insert_person(
         "national_id_index",
         "status",
         "roles",
+        "has_factor",
         "version",
         "created_us",
         "legal_hold_us",
+        "email_verified_us",
+        "phone_verified_us",
         "mac",
         "password",
         "username",
@@ -118,17 +130,33 @@ fn optional_id(id: Option<&Id>) -> Value<'_> {
     id.map_or(Value::Null, |id| Value::Bytes(id))
 }
 
-const PERSON: &[&str] = &["id", "status", "roles", "version", "created_us", "legal_hold_us", "mac", "password"];
+const PERSON: &[&str] = &[
+    "id",
+    "status",
+    "roles",
+    "has_factor",
+    "version",
+    "created_us",
+    "legal_hold_us",
+    "email_verified_us",
+    "phone_verified_us",
+    "mac",
+    "password",
+];
 
 /// Changes what a person may do.
 pub fn update_person(connection: &mut dyn Connection, person: &PersonRow) -> Result<()> {
     connection.execute(
-        "UPDATE people SET status = ?, roles = ?, version = ?, legal_hold_us = ?, mac = ? WHERE id = ?",
+        "UPDATE people SET status = ?, roles = ?, has_factor = ?, version = ?, legal_hold_us = ?, email_verified_us = ?, \
+         phone_verified_us = ?, mac = ? WHERE id = ?",
         &[
             Value::Int(person.status),
             Value::Text(&person.roles),
+            Value::Int(person.has_factor.into()),
             Value::Int(person.version),
             person.legal_hold_us.map_or(Value::Null, Value::Int),
+            person.email_verified_us.map_or(Value::Null, Value::Int),
+            person.phone_verified_us.map_or(Value::Null, Value::Int),
             Value::Bytes(&person.mac),
             Value::Bytes(&person.id),
         ],
@@ -243,11 +271,14 @@ fn person_row(row: &Row) -> Result<PersonRow> {
         id: row.array::<16>(0)?,
         status: row.int(1)?,
         roles: row.text(2)?.to_owned(),
-        version: row.int(3)?,
-        created_us: row.int(4)?,
-        legal_hold_us: row.opt_int(5)?,
-        mac: row.array::<36>(6)?,
-        password: row.bytes(7)?.to_vec(),
+        has_factor: row.int(3)? != 0,
+        version: row.int(4)?,
+        created_us: row.int(5)?,
+        legal_hold_us: row.opt_int(6)?,
+        email_verified_us: row.opt_int(7)?,
+        phone_verified_us: row.opt_int(8)?,
+        mac: row.array::<36>(9)?,
+        password: row.bytes(10)?.to_vec(),
     })
 }
 
@@ -327,82 +358,6 @@ pub fn use_enrolment(connection: &mut dyn Connection, id: &Id, used_us: i64) -> 
     Ok(())
 }
 
-/// A second factor.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct FactorRow {
-    /// Its id.
-    pub id: Id,
-    /// Whose it is.
-    pub person: Id,
-    /// 1 TOTP.
-    pub kind: i64,
-    /// The shared secret, sealed with factor and person as context.
-    pub secret: Vec<u8>,
-    /// When its owner proved to hold it.
-    pub confirmed_us: Option<i64>,
-    /// The last TOTP step that was accepted.
-    pub last_step: Option<i64>,
-    /// When it was made.
-    pub created_us: i64,
-}
-
-const FACTOR: &str = "SELECT id, person, kind, secret, confirmed_us, last_step, created_us FROM factors";
-
-/// Adds a factor.
-pub fn insert_factor(connection: &mut dyn Connection, factor: &FactorRow) -> Result<()> {
-    let row = [
-        Value::Bytes(&factor.id),
-        Value::Bytes(&factor.person),
-        Value::Int(factor.kind),
-        Value::Bytes(&factor.secret),
-        factor.confirmed_us.map_or(Value::Null, Value::Int),
-        factor.last_step.map_or(Value::Null, Value::Int),
-        Value::Int(factor.created_us),
-    ];
-    insert(
-        connection,
-        "factors",
-        &["id", "person", "kind", "secret", "confirmed_us", "last_step", "created_us"],
-        &[row],
-    )
-}
-
-/// A person's factors.
-pub fn factors_of(connection: &mut dyn Connection, person: &Id) -> Result<Vec<FactorRow>> {
-    connection
-        .query(&format!("{FACTOR} WHERE person = ? ORDER BY id"), &[Value::Bytes(person)])?
-        .iter()
-        .map(factor_row)
-        .collect()
-}
-
-fn factor_row(row: &Row) -> Result<FactorRow> {
-    Ok(FactorRow {
-        id: row.array::<16>(0)?,
-        person: row.array::<16>(1)?,
-        kind: row.int(2)?,
-        secret: row.bytes(3)?.to_vec(),
-        confirmed_us: row.opt_int(4)?,
-        last_step: row.opt_int(5)?,
-        created_us: row.int(6)?,
-    })
-}
-
-/// Records that a factor's code was accepted at a TOTP step.
-pub fn accept_factor(connection: &mut dyn Connection, id: &Id, confirmed_us: i64, step: i64) -> Result<()> {
-    connection.execute(
-        "UPDATE factors SET confirmed_us = ?, last_step = ? WHERE id = ?",
-        &[Value::Int(confirmed_us), Value::Int(step), Value::Bytes(id)],
-    )?;
-    Ok(())
-}
-
-/// Removes factors that were begun and never confirmed.
-pub fn delete_unconfirmed_factors(connection: &mut dyn Connection, person: &Id) -> Result<()> {
-    connection.execute("DELETE FROM factors WHERE person = ? AND confirmed_us IS NULL", &[Value::Bytes(person)])?;
-    Ok(())
-}
-
 /// A half-finished sign-in or enrolment.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ChallengeRow {
@@ -410,12 +365,16 @@ pub struct ChallengeRow {
     pub id: Id,
     /// Who gave the right password.
     pub person: Id,
-    /// 1 sign in, 2 enrol a first factor.
+    /// What it is good for, by number.
     pub purpose: i64,
     /// When it ends.
     pub expires_us: i64,
     /// Codes tried so far.
     pub tries: i64,
+    /// Codes sent so far.
+    pub sends: i64,
+    /// What the answer is compared with, sealed for this row: a code that was sent, or the like.
+    pub data: Option<Vec<u8>>,
     /// HMAC over id, person, purpose and end.
     pub mac: Mac,
 }
@@ -428,15 +387,19 @@ pub fn insert_challenge(connection: &mut dyn Connection, challenge: &ChallengeRo
         Value::Int(challenge.purpose),
         Value::Int(challenge.expires_us),
         Value::Int(challenge.tries),
+        Value::Int(challenge.sends),
+        optional(challenge.data.as_deref()),
         Value::Bytes(&challenge.mac),
     ];
-    insert(connection, "challenges", &["id", "person", "purpose", "expires_us", "tries", "mac"], &[row])
+    insert(connection, "challenges", CHALLENGE, &[row])
 }
+
+const CHALLENGE: &[&str] = &["id", "person", "purpose", "expires_us", "tries", "sends", "data", "mac"];
 
 /// A challenge by the hash of its token.
 pub fn challenge(connection: &mut dyn Connection, id: &Id) -> Result<Option<ChallengeRow>> {
-    let sql = "SELECT id, person, purpose, expires_us, tries, mac FROM challenges WHERE id = ?";
-    let rows = connection.query(sql, &[Value::Bytes(id)])?;
+    let sql = format!("SELECT {} FROM challenges WHERE id = ?", CHALLENGE.join(", "));
+    let rows = connection.query(&sql, &[Value::Bytes(id)])?;
     let Some(row) = rows.first() else { return Ok(None) };
     Ok(Some(ChallengeRow {
         id: row.array::<16>(0)?,
@@ -444,7 +407,9 @@ pub fn challenge(connection: &mut dyn Connection, id: &Id) -> Result<Option<Chal
         purpose: row.int(2)?,
         expires_us: row.int(3)?,
         tries: row.int(4)?,
-        mac: row.array::<36>(5)?,
+        sends: row.int(5)?,
+        data: row.opt_bytes(6)?.map(<[u8]>::to_vec),
+        mac: row.array::<36>(7)?,
     }))
 }
 
@@ -468,11 +433,11 @@ pub fn end_challenges_of(connection: &mut dyn Connection, person: &Id, now_us: i
     Ok(())
 }
 
-/// Codes tried in vain against a person's challenges that have not ended.
-pub fn tries_of(connection: &mut dyn Connection, person: &Id, now_us: i64) -> Result<i64> {
-    let sql = "SELECT CAST(COALESCE(SUM(tries), 0) AS SIGNED) FROM challenges WHERE person = ? AND expires_us > ?";
-    let rows = connection.query(sql, &[Value::Bytes(person), Value::Int(now_us)])?;
-    rows.first().map_or(Ok(0), |row| row.int(0))
+/// Keeps what a challenge's answer is compared with, and how often a code was sent for it.
+pub fn set_challenge_data(connection: &mut dyn Connection, id: &Id, sends: i64, data: &[u8]) -> Result<()> {
+    let sql = "UPDATE challenges SET sends = ?, data = ? WHERE id = ?";
+    connection.execute(sql, &[Value::Int(sends), Value::Bytes(data), Value::Bytes(id)])?;
+    Ok(())
 }
 
 /// A signed-in person.

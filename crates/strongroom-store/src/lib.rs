@@ -5,7 +5,9 @@
 //! here reads a clock, draws randomness or opens a sealed field.
 
 pub mod accounts;
+pub mod audit;
 pub mod cells;
+pub mod factors;
 pub mod identity;
 pub mod keys;
 pub mod log;
@@ -13,6 +15,7 @@ pub mod macs;
 pub mod meta;
 pub mod money;
 pub mod schema;
+pub mod tries;
 
 pub use strongroom_sql::{Connection, Error, Result};
 

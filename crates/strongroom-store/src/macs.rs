@@ -9,6 +9,8 @@ use strongroom_sql::Value;
 pub enum Table {
     /// people
     People,
+    /// factors
+    Factors,
     /// enrolments
     Enrolments,
     /// challenges
@@ -27,8 +29,9 @@ pub enum Table {
 
 impl Table {
     /// All of them.
-    pub const ALL: [Table; 8] = [
+    pub const ALL: [Table; 9] = [
         Table::People,
+        Table::Factors,
         Table::Enrolments,
         Table::Challenges,
         Table::Sessions,
@@ -42,6 +45,7 @@ impl Table {
     fn names(self) -> (&'static str, &'static str) {
         match self {
             Table::People => ("people", "id"),
+            Table::Factors => ("factors", "id"),
             Table::Enrolments => ("enrolments", "id"),
             Table::Challenges => ("challenges", "id"),
             Table::Sessions => ("sessions", "id"),

@@ -10,7 +10,8 @@ const BANK: &[&str] = &[
     "CREATE TABLE meta (name {name} NOT NULL PRIMARY KEY, value {blob} NOT NULL)",
     "CREATE TABLE writer (id {int} NOT NULL PRIMARY KEY, epoch {int} NOT NULL, height {int} NOT NULL, batch {id} NOT NULL)",
     "CREATE TABLE people (id {id} NOT NULL PRIMARY KEY, username_index {id} NOT NULL UNIQUE, email_index {id}, phone_index {id}, national_id_index {id}, \
-     status {int} NOT NULL, roles {name} NOT NULL, version {int} NOT NULL, created_us {int} NOT NULL, legal_hold_us {int}, \
+     status {int} NOT NULL, roles {name} NOT NULL, has_factor {int} NOT NULL, version {int} NOT NULL, created_us {int} NOT NULL, legal_hold_us {int}, \
+     email_verified_us {int}, phone_verified_us {int}, \
      mac {mac} NOT NULL, password {blob} NOT NULL, username {blob} NOT NULL, full_name {blob}, email {blob}, phone {blob}, national_id {blob}, \
      date_of_birth {blob}, address {blob})",
     "CREATE INDEX people_status ON people (status)",
@@ -19,10 +20,10 @@ const BANK: &[&str] = &[
     "CREATE INDEX people_national_id ON people (national_id_index)",
     "CREATE TABLE enrolments (id {id} NOT NULL PRIMARY KEY, role {name} NOT NULL, expires_us {int} NOT NULL, used_us {int}, mac {mac} NOT NULL)",
     "CREATE TABLE factors (id {id} NOT NULL PRIMARY KEY, person {id} NOT NULL, kind {int} NOT NULL, secret {blob} NOT NULL, \
-     confirmed_us {int}, last_step {int}, created_us {int} NOT NULL)",
+     name {blob}, confirmed_us {int}, last_step {int}, last_used_us {int}, created_us {int} NOT NULL, mac {mac} NOT NULL)",
     "CREATE INDEX factors_person ON factors (person)",
     "CREATE TABLE challenges (id {id} NOT NULL PRIMARY KEY, person {id} NOT NULL, purpose {int} NOT NULL, expires_us {int} NOT NULL, \
-     tries {int} NOT NULL, mac {mac} NOT NULL)",
+     tries {int} NOT NULL, sends {int} NOT NULL, data {blob}, mac {mac} NOT NULL)",
     "CREATE INDEX challenges_person ON challenges (person)",
     "CREATE TABLE sessions (id {id} NOT NULL PRIMARY KEY, person {id} NOT NULL, kind {int} NOT NULL, created_us {int} NOT NULL, \
      seen_us {int} NOT NULL, factor_us {int} NOT NULL, expires_us {int} NOT NULL, secret_hash {hash} NOT NULL, \
@@ -50,6 +51,11 @@ const BANK: &[&str] = &[
     "CREATE TABLE log_tiles (level {int} NOT NULL, position {int} NOT NULL, hash {hash} NOT NULL, PRIMARY KEY (level, position)){clustered}",
     "CREATE TABLE blocks (height {int} NOT NULL PRIMARY KEY, previous {hash} NOT NULL, size {int} NOT NULL, time_us {int} NOT NULL, \
      note {blob} NOT NULL, hash {hash} NOT NULL)",
+    "CREATE TABLE tries (id {id} NOT NULL PRIMARY KEY, count {int} NOT NULL, last_us {int} NOT NULL)",
+    "CREATE INDEX tries_last ON tries (last_us)",
+    "CREATE TABLE audit (position {int} NOT NULL PRIMARY KEY, id {id} NOT NULL UNIQUE, time_us {int} NOT NULL, event {name} NOT NULL, \
+     person {id}, subject {id}, session {id}, detail_hash {hash} NOT NULL, detail {blob} NOT NULL, hash {hash} NOT NULL)",
+    "CREATE INDEX audit_person ON audit (person, position)",
 ];
 
 /// The keyring's tables; they live in a database of their own.

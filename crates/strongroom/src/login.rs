@@ -23,6 +23,9 @@ pub struct Args {
     /// A file with the code of the authenticator app (- for standard input)
     #[arg(long, value_name = "FILE")]
     code_file: Option<PathBuf>,
+    /// The kind of code
+    #[arg(long, value_enum, default_value_t = factor::Kind::Totp)]
+    factor: factor::Kind,
 }
 
 /// How long an enrolment token lasts is the bank's business; here it only has to be offered.
@@ -42,7 +45,7 @@ pub async fn run(global: &Global, args: Args) -> Outcome {
     let session = match remote.client.sign_in(&username, &password).await? {
         SignInStep::FactorRequired { challenge, .. } => {
             let code = ask::secret(global, args.code_file.as_deref(), "--code-file", "Code of your authenticator app")?;
-            remote.client.verify(&challenge, "totp", code.trim()).await?
+            remote.client.verify(&challenge, args.factor.name(), code.trim()).await?
         }
         SignInStep::EnrolmentRequired { enrolment_token } => {
             let tokens = Tokens {

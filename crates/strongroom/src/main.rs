@@ -2,6 +2,7 @@
 
 mod account;
 mod ask;
+mod audit;
 mod benchmark;
 mod cash;
 mod control;
@@ -73,6 +74,9 @@ enum Command {
     /// The bank's keys: their state, their next versions, their end
     #[command(subcommand)]
     Keys(keys::Verb),
+    /// Read and check the log of what happened that matters for security
+    #[command(subcommand)]
+    Audit(audit::Verb),
     /// The server's certificate
     #[command(subcommand)]
     Tls(tls::Verb),
@@ -152,6 +156,7 @@ fn run(program: Program) -> Outcome {
         Command::Doctor => status::doctor(&global),
         Command::Ledger(verb) => ledger::run(&global, verb),
         Command::Keys(verb) => keys::run(&global, verb),
+        Command::Audit(verb) => audit::run(&global, verb),
         Command::Tls(verb) => tls::run(&global, verb),
         Command::Signup(args) => block_on(signup::run(&global, args)),
         Command::Login(args) => block_on(login::run(&global, args)),

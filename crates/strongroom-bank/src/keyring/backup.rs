@@ -6,6 +6,7 @@ use std::fs::{self, OpenOptions, Permissions};
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::Path;
 
+use strongroom_identity::person::Standing;
 use strongroom_sql::{Role, Url, Value};
 use strongroom_store::{identity, meta};
 
@@ -72,7 +73,7 @@ fn belongs(home: &Home, keyring: &Keyring) -> Result<u64> {
         return Err(Error::Malformed("this is a keyring of another bank; give a backup of this one".into()));
     }
     let mut without = 0;
-    for person in identity::with_status(connection.as_mut(), 1)? {
+    for person in identity::with_status(connection.as_mut(), Standing::Active as i64)? {
         without += u64::from(keyring.versions(Purpose::Person, &person)?.is_empty());
     }
     Ok(without)

@@ -37,5 +37,13 @@ pub const ACCOUNT_NAME: ColumnId = id(12);
 pub const PAYER_PART: ColumnId = id(13);
 /// transfers.payee
 pub const PAYEE_PART: ColumnId = id(14);
+/// audit.detail
+pub const AUDIT_DETAIL: ColumnId = id(16);
+/// factors.name
+pub const FACTOR_NAME: ColumnId = id(18);
+/// challenges.data
+pub const CHALLENGE_DATA: ColumnId = id(19);
+/// tries.id: an index only
+pub const TRIES: ColumnId = id(17);
 /// sessions.successor
 pub const SESSION_SUCCESSOR: ColumnId = id(15);

@@ -22,6 +22,8 @@ pub enum Field {
     NationalId,
     /// Accounts by number.
     Number,
+    /// What was tried in vain.
+    Tries,
 }
 
 /// All versions of the index key that may find.
@@ -37,6 +39,7 @@ struct Version {
     phones: IndexKey,
     national_ids: IndexKey,
     numbers: IndexKey,
+    tries: IndexKey,
 }
 
 impl Indexes {
@@ -66,6 +69,7 @@ impl Version {
             phones: IndexKey::new(secret, column::PHONE.0),
             national_ids: IndexKey::new(secret, column::NATIONAL_ID.0),
             numbers: IndexKey::new(secret, column::ACCOUNT_NUMBER.0),
+            tries: IndexKey::new(secret, column::TRIES.0),
         }
     }
 
@@ -76,6 +80,7 @@ impl Version {
             Field::Phone => &self.phones,
             Field::NationalId => &self.national_ids,
             Field::Number => &self.numbers,
+            Field::Tries => &self.tries,
         }
     }
 }

@@ -1,16 +1,17 @@
-//! Enrolling a TOTP factor.
+//! Second factors: enrolling, listing, naming, removing.
 
 use std::sync::Arc;
 
 use axum::extract::State;
 use axum::http::StatusCode;
+use axum::response::IntoResponse;
 use serde_json::json as value;
-use strongroom_api::{ConfirmFactor, NewTotp};
+use strongroom_api::{ConfirmFactor, FactorItem, List, NameFactor, NewTotp, RecoveryCodes};
 
 use super::sessions::session;
 use super::{id, json};
 use crate::App;
-use crate::extract::{Json, MayEnrol, Path};
+use crate::extract::{From, Json, MayEnrol, Path, SignedIn};
 use crate::problem::Answer;
 
 /// `POST /v1/me/factors/totp`
@@ -24,11 +25,52 @@ pub async fn begin_totp(State(app): State<Arc<App>>, MayEnrol(enrolling): MayEnr
 pub async fn confirm(
     State(app): State<Arc<App>>,
     MayEnrol(enrolling): MayEnrol,
+    From(source): From,
     Path(factor): Path<String>,
     Json(body): Json<ConfirmFactor>,
 ) -> Answer {
-    match app.bank.confirm_totp(&enrolling, id(&factor)?, &body.code, false).await? {
+    match app.bank.confirm_totp(&enrolling, id(&factor)?, &body.code, false, &source).await? {
         Some(tokens) => Ok(json(StatusCode::CREATED, &session(tokens))),
         None => Ok(json(StatusCode::OK, &value!({"id": factor, "status": "confirmed"}))),
     }
+}
+
+/// `GET /v1/me/factors`
+pub async fn list(State(app): State<Arc<App>>, SignedIn(caller): SignedIn) -> Answer {
+    let factors = app.bank.factors(&caller).await?;
+    let items = factors
+        .into_iter()
+        .map(|f| FactorItem {
+            id: f.id.to_string(),
+            kind: f.kind.to_owned(),
+            name: f.name,
+            created_at: super::time(f.created_us),
+            last_used_at: f.last_used_us.map(super::time),
+            codes_left: f.codes_left,
+        })
+        .collect();
+    Ok(json(StatusCode::OK, &List { items, next_cursor: None }))
+}
+
+/// `POST /v1/me/factors/recovery`
+pub async fn recovery(State(app): State<Arc<App>>, SignedIn(caller): SignedIn) -> Answer {
+    let made = app.bank.make_recovery_codes(&caller).await?;
+    Ok(json(StatusCode::CREATED, &RecoveryCodes { id: made.id.to_string(), codes: made.codes }))
+}
+
+/// `PATCH /v1/me/factors/{id}`
+pub async fn name(
+    State(app): State<Arc<App>>,
+    SignedIn(caller): SignedIn,
+    Path(factor): Path<String>,
+    Json(body): Json<NameFactor>,
+) -> Answer {
+    app.bank.name_factor(&caller, id(&factor)?, &body.name).await?;
+    Ok(StatusCode::NO_CONTENT.into_response())
+}
+
+/// `DELETE /v1/me/factors/{id}`
+pub async fn remove(State(app): State<Arc<App>>, SignedIn(caller): SignedIn, Path(factor): Path<String>) -> Answer {
+    app.bank.remove_factor(&caller, id(&factor)?).await?;
+    Ok(StatusCode::NO_CONTENT.into_response())
 }

@@ -9,23 +9,23 @@ use strongroom_bank::people::{Profile, SignUp};
 
 use super::json;
 use crate::App;
-use crate::extract::{Json, SignedIn};
+use crate::extract::{From, Json, SignedIn};
 use crate::problem::Answer;
 
 /// `POST /v1/users`
-pub async fn sign_up(State(app): State<Arc<App>>, Json(user): Json<NewUser>) -> Answer {
+pub async fn sign_up(State(app): State<Arc<App>>, From(source): From, Json(user): Json<NewUser>) -> Answer {
     let username = user.username.clone();
-    let id = app.bank.sign_up(form(user)).await?;
+    let id = app.bank.sign_up(form(user), &source).await?;
     Ok(json(StatusCode::CREATED, &CreatedUser { id: id.to_string(), username, status: "active".into() }))
 }
 
 /// `POST /v1/enrolments`
-pub async fn enrol(State(app): State<Arc<App>>, Json(enrolment): Json<Enrolment>) -> Answer {
+pub async fn enrol(State(app): State<Arc<App>>, From(source): From, Json(enrolment): Json<Enrolment>) -> Answer {
     let Enrolment { code, username, password, full_name, email, phone, national_id, date_of_birth, address } =
         enrolment;
     let form =
         SignUp { username: username.clone(), password, full_name, email, phone, national_id, date_of_birth, address };
-    let id = app.bank.enrol(&code, form).await?;
+    let id = app.bank.enrol(&code, form, &source).await?;
     Ok(json(StatusCode::CREATED, &CreatedUser { id: id.to_string(), username, status: "active".into() }))
 }
 

@@ -5,18 +5,20 @@ use std::sync::Arc;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::IntoResponse;
-use strongroom_api::{List, NewSession, Refresh, Session, SessionItem, SignInStep, VerifyFactor};
+use strongroom_api::{List, NewSession, Refresh, Session, SessionItem, SignInStep, StepUp, VerifyFactor};
 use strongroom_bank::Error;
-use strongroom_bank::sessions::{FirstStep, SignedIn as Tokens};
+use strongroom_bank::factor::proof::Proof;
+use strongroom_bank::sessions::SignedIn as Tokens;
+use strongroom_bank::sign_in::FirstStep;
 
 use super::{id, json};
 use crate::App;
-use crate::extract::{Json, Path, SignedIn};
+use crate::extract::{From, Json, Path, SignedIn};
 use crate::problem::Answer;
 
 /// `POST /v1/sessions`
-pub async fn sign_in(State(app): State<Arc<App>>, Json(body): Json<NewSession>) -> Answer {
-    let step = match app.bank.sign_in(&body.username, &body.password).await? {
+pub async fn sign_in(State(app): State<Arc<App>>, From(source): From, Json(body): Json<NewSession>) -> Answer {
+    let step = match app.bank.sign_in(&body.username, &body.password, &source).await? {
         FirstStep::Challenge { token, factors } => {
             let factors = factors.into_iter().map(str::to_owned).collect();
             SignInStep::FactorRequired { challenge: token, factors }
@@ -27,9 +29,22 @@ pub async fn sign_in(State(app): State<Arc<App>>, Json(body): Json<NewSession>) 
 }
 
 /// `POST /v1/sessions/verify`
-pub async fn verify(State(app): State<Arc<App>>, Json(body): Json<VerifyFactor>) -> Answer {
+pub async fn verify(State(app): State<Arc<App>>, From(source): From, Json(body): Json<VerifyFactor>) -> Answer {
     let code = body.code.ok_or_else(|| Error::field("code", "required", "Give the code of your factor."))?;
-    let tokens = app.bank.verify_factor(&body.challenge, &body.factor, &code, false).await?;
+    let proof = Proof::code(&body.factor, &code)?;
+    let tokens = app.bank.verify_factor(&body.challenge, proof, false, &source).await?;
+    Ok(json(StatusCode::CREATED, &session(tokens)))
+}
+
+/// `POST /v1/sessions/step-up`
+pub async fn step_up(
+    State(app): State<Arc<App>>,
+    SignedIn(caller): SignedIn,
+    From(source): From,
+    Json(body): Json<StepUp>,
+) -> Answer {
+    let proof = Proof::code(&body.factor, &body.code)?;
+    let tokens = app.bank.step_up(&caller, proof, &source).await?;
     Ok(json(StatusCode::CREATED, &session(tokens)))
 }
 

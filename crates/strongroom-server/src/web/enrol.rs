@@ -15,6 +15,7 @@ use super::visitor::{Cookie, Posted, Visitor};
 use super::words::spaced_secret;
 use super::{qr, reply};
 use crate::App;
+use crate::extract::From;
 
 /// `GET /enrol`: a new secret each time it is looked at; only the newest one counts.
 pub async fn page(State(app): State<Arc<App>>, visitor: Visitor, headers: HeaderMap) -> Response {
@@ -27,11 +28,17 @@ pub async fn page(State(app): State<Arc<App>>, visitor: Visitor, headers: Header
 }
 
 /// `POST /enrol`
-pub async fn confirm(State(app): State<Arc<App>>, visitor: Visitor, headers: HeaderMap, posted: Posted) -> Response {
+pub async fn confirm(
+    State(app): State<Arc<App>>,
+    visitor: Visitor,
+    headers: HeaderMap,
+    From(source): From,
+    posted: Posted,
+) -> Response {
     let Some(enrolling) = enrolling(&headers) else { return too_late() };
     let Ok(factor) = posted.text("factor").parse() else { return Redirect::to("/enrol").into_response() };
     let code = posted.text("code").replace(' ', "");
-    match app.bank.confirm_totp(&enrolling, factor, &code, true).await {
+    match app.bank.confirm_totp(&enrolling, factor, &code, true, &source).await {
         Ok(Some(signed_in)) => welcome(&signed_in.secret),
         Ok(None) => Redirect::to("/").into_response(),
         Err(Error::Unauthenticated) => too_late(),

@@ -7,7 +7,8 @@ use axum::extract::{Query, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Redirect, Response};
 use strongroom_bank::Error;
-use strongroom_bank::sessions::FirstStep;
+use strongroom_bank::factor::proof::Proof;
+use strongroom_bank::sign_in::FirstStep;
 use strongroom_ledger::id::SessionId;
 
 use super::fields::Field;
@@ -15,6 +16,7 @@ use super::pages::{CodePage, Landing, Notice, Trouble};
 use super::reply;
 use super::visitor::{Cookie, Member, Posted, Visitor};
 use crate::App;
+use crate::extract::From;
 
 /// `GET /`
 pub async fn landing(
@@ -36,8 +38,8 @@ pub async fn to_landing() -> Redirect {
 }
 
 /// `POST /sign-in`
-pub async fn password(State(app): State<Arc<App>>, visitor: Visitor, posted: Posted) -> Response {
-    match app.bank.sign_in(posted.text("username").trim(), posted.text("password")).await {
+pub async fn password(State(app): State<Arc<App>>, visitor: Visitor, From(source): From, posted: Posted) -> Response {
+    match app.bank.sign_in(posted.text("username").trim(), posted.text("password"), &source).await {
         Ok(step) => next_step(&step),
         Err(error) => {
             let (status, trouble) = reply::trouble(&error);
@@ -66,10 +68,22 @@ pub async fn code_page(visitor: Visitor, headers: HeaderMap) -> Response {
 }
 
 /// `POST /sign-in/code`
-pub async fn code(State(app): State<Arc<App>>, visitor: Visitor, headers: HeaderMap, posted: Posted) -> Response {
+pub async fn code(
+    State(app): State<Arc<App>>,
+    visitor: Visitor,
+    headers: HeaderMap,
+    From(source): From,
+    posted: Posted,
+) -> Response {
     let Some(challenge) = Cookie::Step.of(&headers) else { return Redirect::to("/?out=late").into_response() };
-    let code = posted.text("code").replace(' ', "");
-    match app.bank.verify_factor(challenge, "totp", &code, true).await {
+    let given = posted.text("code");
+    // Recovery codes are letters and digits in groups; an app's are six digits.
+    let kind = if given.trim().len() > 8 { "recovery" } else { "totp" };
+    let met = match Proof::code(kind, given) {
+        Ok(proof) => app.bank.verify_factor(challenge, proof, true, &source).await,
+        Err(error) => Err(error),
+    };
+    match met {
         Ok(signed_in) => welcome(&signed_in.secret),
         Err(error) => {
             let (status, mut trouble) = reply::trouble(&error);

@@ -6,6 +6,7 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
 use strongroom_bank::Error;
+use strongroom_bank::audit::Source;
 use strongroom_bank::people::SignUp;
 
 use super::fields::Field;
@@ -14,6 +15,7 @@ use super::reply;
 use super::sign_in::next_step;
 use super::visitor::{Posted, Visitor};
 use crate::App;
+use crate::extract::From;
 
 /// `GET /sign-up`
 pub async fn page(visitor: Visitor) -> Response {
@@ -21,9 +23,9 @@ pub async fn page(visitor: Visitor) -> Response {
 }
 
 /// `POST /sign-up`
-pub async fn submit(State(app): State<Arc<App>>, visitor: Visitor, posted: Posted) -> Response {
-    let made = app.bank.sign_up(form(&posted)).await;
-    match go_on(&app, &posted, made.map(|_| ())).await {
+pub async fn submit(State(app): State<Arc<App>>, visitor: Visitor, From(source): From, posted: Posted) -> Response {
+    let made = app.bank.sign_up(form(&posted), &source).await;
+    match go_on(&app, &posted, &source, made.map(|_| ())).await {
         Ok(response) => response,
         Err(error) => again(&visitor, sign_up_page, &posted, &error),
     }
@@ -35,18 +37,19 @@ pub async fn join_page(visitor: Visitor) -> Response {
 }
 
 /// `POST /join`
-pub async fn join(State(app): State<Arc<App>>, visitor: Visitor, posted: Posted) -> Response {
-    let made = app.bank.enrol(posted.text("code").trim(), form(&posted)).await;
-    match go_on(&app, &posted, made.map(|_| ())).await {
+pub async fn join(State(app): State<Arc<App>>, visitor: Visitor, From(source): From, posted: Posted) -> Response {
+    let made = app.bank.enrol(posted.text("code").trim(), form(&posted), &source).await;
+    match go_on(&app, &posted, &source, made.map(|_| ())).await {
         Ok(response) => response,
         Err(error) => again(&visitor, joining_page, &posted, &error),
     }
 }
 
 /// Whoever has just chosen a password goes straight on to their authenticator.
-async fn go_on(app: &App, posted: &Posted, made: Result<(), Error>) -> Result<Response, Error> {
+async fn go_on(app: &App, posted: &Posted, source: &Source, made: Result<(), Error>) -> Result<Response, Error> {
     made?;
-    Ok(next_step(&app.bank.sign_in(posted.text("username").trim(), posted.text("password")).await?))
+    let step = app.bank.sign_in(posted.text("username").trim(), posted.text("password"), source).await?;
+    Ok(next_step(&step))
 }
 
 fn form(posted: &Posted) -> SignUp {

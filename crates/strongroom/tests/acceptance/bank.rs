@@ -32,6 +32,18 @@ pub struct TestBank {
     pub is_damaged: bool,
 }
 
+/// A server's clock, ahead of the machine's.
+pub struct Clock(PathBuf);
+
+impl Clock {
+    /// Sets it this many seconds ahead.
+    pub fn set(&self, ahead_s: i64) {
+        let new = self.0.with_extension("new");
+        std::fs::write(&new, format!("+{ahead_s}")).expect("the clock can be written");
+        std::fs::rename(&new, &self.0).expect("the clock can be set");
+    }
+}
+
 /// The program under test: the release build when `cargo xtask test` made one.
 pub fn program() -> PathBuf {
     std::env::var_os("STRONGROOM_TEST_PROGRAM").map_or_else(|| env!("CARGO_BIN_EXE_strongroom").into(), PathBuf::from)
@@ -44,6 +56,32 @@ impl TestBank {
             Engine::Sqlite => Self::open_on(engine, None, false),
             Engine::MariaDb => Self::open_on(engine, Some(MariaDb::shared()), false),
         }
+    }
+
+    /// Opens one whose clock the test sets.
+    pub fn open_with_clock() -> (Self, Clock) {
+        let mut bank = Self::open(Engine::Sqlite);
+        bank.stop();
+        let clock = Clock(bank.folder.path().join("clock"));
+        clock.set(0);
+        bank.start_with_clock(&clock);
+        (bank, clock)
+    }
+
+    /// Starts the server with a clock that the test sets.
+    pub fn start_with_clock(&mut self, clock: &Clock) {
+        let library = ["/usr/lib/x86_64-linux-gnu", "/usr/lib/aarch64-linux-gnu", "/usr/lib64", "/usr/lib"]
+            .iter()
+            .map(|folder| format!("{folder}/faketime/libfaketimeMT.so.1"))
+            .find(|path| Path::new(path).exists());
+        let library = library.expect("libfaketime is installed: `cargo xtask test` does it");
+        let file = clock.0.to_str().expect("a path is text");
+        self.start(&[
+            ("LD_PRELOAD", &library),
+            ("FAKETIME_TIMESTAMP_FILE", file),
+            ("FAKETIME_NO_CACHE", "1"),
+            ("FAKETIME_DONT_FAKE_MONOTONIC", "1"),
+        ]);
     }
 
     /// Opens one on a MariaDB server of the test's own, over TLS whose certificate it verifies.

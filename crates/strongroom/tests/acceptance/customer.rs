@@ -151,8 +151,13 @@ pub fn problem(answer: &Answer) -> String {
 
 /// The present code of an authenticator app.
 pub fn code(secret: &str) -> String {
+    code_at(secret, now_s())
+}
+
+/// The code of an authenticator at a time.
+pub fn code_at(secret: &str, time_s: i64) -> String {
     let secret = totp::from_base32(secret).expect("secrets are base32");
-    totp::code(&secret, now_s().unsigned_abs())
+    totp::code(&secret, time_s.unsigned_abs())
 }
 
 /// Seconds since 1970.

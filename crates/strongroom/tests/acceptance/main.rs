@@ -13,6 +13,7 @@ mod benchmarks;
 mod browser;
 mod command_line;
 mod custody;
+mod identity;
 mod intrusions;
 mod key_lives;
 mod kill;

@@ -1,0 +1,48 @@
+//! How a factor is met: the try was counted by whoever asks.
+
+use strongroom_identity::factor::FactorKind;
+use strongroom_store::Id;
+use strongroom_store::factors::FactorRow;
+use strongroom_store::identity::ChallengeRow;
+
+use super::{held, recovery, totp};
+use crate::tx::Tx;
+use crate::{Error, Result};
+
+/// What a person gives as their second factor.
+#[derive(Clone, Debug)]
+pub struct Proof {
+    /// Of what kind it is.
+    pub kind: FactorKind,
+    /// The code that was typed.
+    pub code: String,
+}
+
+impl Proof {
+    /// A code of a kind by its name.
+    pub fn code(kind: &str, code: &str) -> Result<Self> {
+        let known = FactorKind::from_name(kind);
+        let unknown = || Error::field("factor", "unknown_factor", "Give one of totp, email, sms, recovery, passkey.");
+        let code = code.chars().filter(|c| !c.is_whitespace() && *c != '-').collect();
+        Ok(Proof { kind: known.ok_or_else(unknown)?, code })
+    }
+}
+
+/// Whether a person's factor is met; what may be used once is used up.
+pub(crate) fn meet(tx: &mut Tx<'_>, person: &Id, challenge: Option<&ChallengeRow>, proof: &Proof) -> Result<bool> {
+    let _ = challenge;
+    let rows = held(tx.connection, tx.keys, person)?;
+    let mine = rows.into_iter().filter(|row| row.kind == proof.kind as i64 && row.confirmed_us.is_some());
+    for row in mine {
+        let met = match proof.kind {
+            FactorKind::Totp => totp::meet(tx, &row, &proof.code)?,
+            FactorKind::Recovery => recovery::meet(tx, &row, &proof.code)?,
+            FactorKind::Email | FactorKind::Sms | FactorKind::Passkey => None,
+        };
+        if let Some(used) = met {
+            super::write(tx, FactorRow { last_used_us: Some(tx.now_us), ..used })?;
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}

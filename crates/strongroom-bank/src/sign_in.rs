@@ -1,0 +1,239 @@
+//! Signing in, in two steps: the password gives a challenge, a factor turns it into a session. A try is
+//! counted before anything is looked at; known and unknown names take the same road.
+
+use strongroom_crypto::blind;
+use strongroom_crypto::digest::sha256;
+use strongroom_crypto::random;
+use strongroom_identity::factor::FactorKind;
+use strongroom_identity::person::Standing;
+use strongroom_identity::session as rules;
+use strongroom_store::identity::{self, ChallengeRow, PersonRow};
+use strongroom_store::{Connection, Id, factors};
+
+use crate::audit::{Event, Source};
+use crate::factor::proof::{self, Proof};
+use crate::keyring::indexes::Field;
+use crate::keyring::{Keyring, column};
+use crate::rows::Authenticated;
+use crate::sessions::{self, Caller, NewSession, SignedIn};
+use crate::tries::Against;
+use crate::tx::Tx;
+use crate::{Bank, Error, Result, hex};
+
+/// The answer to a right password.
+#[derive(Clone, Debug)]
+pub enum FirstStep {
+    /// A factor is asked for.
+    Challenge {
+        /// To be given back with the code.
+        token: String,
+        /// The kinds of factor that will do.
+        factors: Vec<&'static str>,
+    },
+    /// The person has no factor yet; the token can only enrol one.
+    Enrolment {
+        /// To be given as a bearer token.
+        token: String,
+    },
+}
+
+/// What a challenge is good for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(i64)]
+pub(crate) enum Purpose {
+    /// To sign in with a factor.
+    SignIn = 1,
+    /// To enrol the first factor.
+    Enrol = 2,
+}
+
+impl Bank {
+    /// The first step: user name and password.
+    pub async fn sign_in(&self, username: &str, password: &str, source: &Source) -> Result<FirstStep> {
+        let normal = blind::normal_username(username).unwrap_or_default();
+        let tried = [Against::password(&self.keys, &normal), Against::address(&self.keys, source)];
+        self.change(move |tx| tx.reserve(&tried)).await?;
+        let indexes = self.keys.indexes().all(Field::Username, &normal);
+        let person = self.read(move |c| Ok(identity::person_by_username(c, &indexes)?)).await?;
+        let person = person.filter(|row| row.check(&self.keys).is_ok());
+        let hash = person.as_ref().and_then(|row| self.password_hash(row));
+        let matches = self.check_password(password, hash).await?;
+        let known = person.as_ref().map(|row| row.id);
+        let right = person.filter(|row| matches && Standing::from_number(row.status) == Standing::Active);
+        let Some(person) = right else {
+            // About whom goes beside it in the clear: the detail is sealed for the bank, in the same time for all.
+            let wrong = Event::new("password.wrong").from(source);
+            let wrong = known.map_or(wrong.clone(), |person| wrong.on(person));
+            self.change(move |tx| tx.audit(wrong.clone())).await?;
+            return Err(Error::BadCredentials);
+        };
+        let secret: [u8; 32] = random::bytes();
+        let (purpose, factors) = self
+            .change(move |tx| {
+                tx.forget_tries(tried[0])?;
+                tx.take_back(tried[1])?;
+                begin_challenge(tx, &person.id, &secret)
+            })
+            .await?;
+        Ok(match purpose {
+            Purpose::Enrol => FirstStep::Enrolment { token: format!("enr_{}", hex::encode(&secret)) },
+            Purpose::SignIn => FirstStep::Challenge { token: format!("chl_{}", hex::encode(&secret)), factors },
+        })
+    }
+
+    /// The second step: a factor for a challenge. `browser` asks for a cookie instead of tokens.
+    pub async fn verify_factor(
+        &self,
+        challenge: &str,
+        proof: Proof,
+        browser: bool,
+        source: &Source,
+    ) -> Result<SignedIn> {
+        let secret = challenge.strip_prefix("chl_").and_then(hex::decode_32).ok_or(Error::BadCredentials)?;
+        let (id, new, source) = (challenge_id(&secret), NewSession::random(browser), source.clone());
+        let met = self.change(move |tx| meet_challenge(tx, &id, &proof, &new, &source)).await?;
+        Ok(self.welcome(&met.ok_or(Error::BadCredentials)?))
+    }
+
+    /// A factor given again by someone signed in: a new session takes the place of theirs, and may do
+    /// for some minutes what is sensitive.
+    pub async fn step_up(&self, caller: &Caller, proof: Proof, source: &Source) -> Result<SignedIn> {
+        let (caller, source) = (caller.clone(), source.clone());
+        let id10 = random::bytes();
+        let secret = random::bytes();
+        let met = self
+            .change(move |tx| {
+                let seen = sessions::see(tx.connection, tx.keys, &caller, tx.now_us)?;
+                if !try_factor(tx, &seen.person.id, None, &proof, &source)? {
+                    return Ok(None);
+                }
+                let new = NewSession { id10, secret, browser: seen.session.kind == sessions::BROWSER };
+                let opened = sessions::open_session(tx, seen.person.id, &new)?;
+                tx.audit(Event::by(&caller, "session.stepped_up").on(opened.0.id).from(&source))?;
+                sessions::end(tx, seen.session)?;
+                Ok(Some(opened))
+            })
+            .await?;
+        Ok(self.welcome(&met.ok_or(Error::BadCredentials)?))
+    }
+
+    fn password_hash(&self, person: &PersonRow) -> Option<String> {
+        match self.keys.unseal_credential(column::PASSWORD, &person.id, &person.password) {
+            Ok(hash) => String::from_utf8(hash).ok(),
+            Err(_) => {
+                let id = hex::encode(&person.id);
+                tracing::error!(target: "strongroom::integrity", table = "people", id, "a password hash does not belong to its row; sign-in refused");
+                None
+            }
+        }
+    }
+
+    /// Checks a password on the bounded pool, in the same time whether or not there is a hash.
+    pub(crate) async fn check_password(&self, password: &str, hash: Option<String>) -> Result<bool> {
+        let _turn = self.turn_to_hash().await?;
+        let (keys, password) = (self.keys.clone(), password.to_owned());
+        let checked = tokio::task::spawn_blocking(move || {
+            let known = hash.is_some();
+            let hash = hash.unwrap_or_else(|| keys.hasher.dummy().to_owned());
+            keys.hasher.verify(&password, &hash) && known
+        });
+        checked.await.map_err(|e| Error::Internal(e.to_string()))
+    }
+}
+
+pub(crate) fn challenge_id(secret: &[u8; 32]) -> Id {
+    let mut id = [0; 16];
+    id.copy_from_slice(&sha256(secret)[..16]);
+    id
+}
+
+/// The challenge behind an enrolment token.
+pub(crate) fn enrolment_challenge(enrolment_token: &str) -> Result<Id> {
+    let secret = enrolment_token.strip_prefix("enr_").and_then(hex::decode_32).ok_or(Error::Unauthenticated)?;
+    Ok(challenge_id(&secret))
+}
+
+/// Who may enrol a first factor by a challenge.
+pub(crate) fn enrolling(connection: &mut dyn Connection, keys: &Keyring, challenge: &Id, now_us: i64) -> Result<Id> {
+    let row = live_challenge(connection, keys, challenge, Purpose::Enrol, now_us)?;
+    Ok(row.ok_or(Error::Unauthenticated)?.person)
+}
+
+fn begin_challenge(tx: &mut Tx<'_>, person: &Id, secret: &[u8; 32]) -> Result<(Purpose, Vec<&'static str>)> {
+    let row = identity::people(tx.connection, &[*person])?.pop().filter(|row| row.check(tx.keys).is_ok());
+    let person = row.ok_or(Error::BadCredentials)?;
+    let held = factors::of_person(tx.connection, &person.id)?;
+    let offers = |kind: &FactorKind| held.iter().any(|f| f.kind == *kind as i64 && f.confirmed_us.is_some());
+    let kinds = FactorKind::ALL.into_iter().filter(offers).map(FactorKind::name).collect();
+    let purpose = if person.has_factor { Purpose::SignIn } else { Purpose::Enrol };
+    insert_challenge(tx, challenge_id(secret), person.id, purpose)?;
+    Ok((purpose, kinds))
+}
+
+pub(crate) fn insert_challenge(tx: &mut Tx<'_>, id: Id, person: Id, purpose: Purpose) -> Result<()> {
+    let mut row = ChallengeRow {
+        id,
+        person,
+        purpose: purpose as i64,
+        expires_us: tx.now_us + rules::CHALLENGE_S * 1_000_000,
+        tries: 0,
+        sends: 0,
+        data: None,
+        mac: [0; 36],
+    };
+    row.mac = row.expected(tx.keys);
+    Ok(identity::insert_challenge(tx.connection, &row)?)
+}
+
+pub(crate) fn live_challenge(
+    connection: &mut dyn Connection,
+    keys: &Keyring,
+    id: &Id,
+    purpose: Purpose,
+    now_us: i64,
+) -> Result<Option<ChallengeRow>> {
+    let row = identity::challenge(connection, id)?;
+    Ok(row.filter(|r| {
+        r.purpose == purpose as i64 && r.expires_us > now_us && r.tries < rules::TRIES_MAX && r.check(keys).is_ok()
+    }))
+}
+
+/// A right factor uses up the challenge and opens a session.
+fn meet_challenge(
+    tx: &mut Tx<'_>,
+    id: &Id,
+    proof: &Proof,
+    new: &NewSession,
+    source: &Source,
+) -> Result<Option<sessions::Opened>> {
+    let Some(challenge) = live_challenge(tx.connection, tx.keys, id, Purpose::SignIn, tx.now_us)? else {
+        return Ok(None);
+    };
+    if !try_factor(tx, &challenge.person, Some(&challenge), proof, source)? {
+        identity::count_try(tx.connection, id, challenge.tries + 1)?;
+        return Ok(None);
+    }
+    identity::end_challenge(tx.connection, id, tx.now_us)?;
+    let opened = sessions::open_session(tx, challenge.person, new)?;
+    tx.audit(Event::of(challenge.person, "session.opened").from(source).in_session(opened.0.id))?;
+    Ok(Some(opened))
+}
+
+/// Looks at a factor after the try was counted, over all that a person has under way.
+pub(crate) fn try_factor(
+    tx: &mut Tx<'_>,
+    person: &Id,
+    challenge: Option<&ChallengeRow>,
+    proof: &Proof,
+    source: &Source,
+) -> Result<bool> {
+    let tried = [Against::factors(tx.keys, person), Against::address(tx.keys, source)];
+    tx.reserve(&tried)?;
+    if !proof::meet(tx, person, challenge, proof)? {
+        tx.audit(Event::new("factor.wrong").from(source).on(*person))?;
+        return Ok(false);
+    }
+    tx.forget_tries(tried[0])?;
+    tx.take_back(tried[1])?;
+    Ok(true)
+}
