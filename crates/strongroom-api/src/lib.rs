@@ -133,6 +133,33 @@ bodies! {
         /// The code.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         code: Option<String>,
+        /// What `navigator.credentials.get` gave, binary members in base64url.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        assertion: Option<Value>,
+    }
+
+    /// `POST /v1/sessions/send`
+    SendCode {
+        /// From the first step.
+        challenge: String,
+        /// `email`, `sms` or `passkey`.
+        factor: String,
+    }
+
+    /// What a browser is to ask a passkey.
+    PasskeyRequest {
+        /// To be given back with the assertion.
+        challenge: String,
+        /// For `navigator.credentials.get`, binary members in base64url.
+        options: Value,
+    }
+
+    /// `POST /v1/me/factors/passkey`
+    NewPasskey {
+        /// The factor's id.
+        id: String,
+        /// For `navigator.credentials.create`, binary members in base64url.
+        options: Value,
     }
 
     /// `POST /v1/sessions/step-up`
@@ -224,8 +251,12 @@ bodies! {
 
     /// `POST /v1/me/factors/{id}/confirm`
     ConfirmFactor {
-        /// The newest code.
-        code: String,
+        /// The newest code of an authenticator.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        code: Option<String>,
+        /// What `navigator.credentials.create` gave, binary members in base64url.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        credential: Option<Value>,
     }
 
     /// `POST /v1/me/devices`

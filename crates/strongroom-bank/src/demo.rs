@@ -9,7 +9,7 @@ use strongroom_ledger::id::DeviceId;
 use strongroom_ledger::order::CashOrder;
 
 use crate::audit::Source;
-use crate::factor::Enrolling;
+use crate::factor::{Answer, Enrolling};
 use crate::home::write_private;
 use crate::people::SignUp;
 use crate::sessions::{Caller, SignedIn};
@@ -155,7 +155,7 @@ async fn enrol(bank: &Bank, facts: &[&str; 8]) -> Result<(DemoPerson, Caller)> {
     let before_s = (clock::now_us() / 1_000_000 - 30) as u64;
     let code = totp::code(&secret, before_s);
     let SignedIn { session, person, .. } = bank
-        .confirm_totp(&enrolling, factor.id, &code, false, &Source::default())
+        .confirm_factor(&enrolling, factor.id, Answer::Code(code), false, &Source::default())
         .await?
         .ok_or_else(|| Error::Internal("the first factor opened no session".into()))?;
     let demo = DemoPerson { role: (*role).into(), username: (*username).into(), password, totp_secret: factor.secret };

@@ -1,9 +1,12 @@
 //! Second factors: enrolling, listing, naming and removing them. The kinds stand in files below.
 
+mod passkey;
 pub mod proof;
 mod recovery;
 mod totp;
 
+pub(crate) use passkey::NOBODY;
+pub use passkey::{NewPasskey, PasskeyChallenge};
 pub use recovery::NewCodes;
 pub use totp::NewTotp;
 
@@ -14,11 +17,12 @@ use strongroom_store::factors::{self, FactorRow};
 use strongroom_store::identity::{self, PersonRow};
 use strongroom_store::{Connection, Id};
 
-use crate::audit::Event;
+use crate::audit::{Event, Source};
 use crate::keyring::{Keyring, column};
 use crate::rows::Authenticated;
-use crate::sessions::{self, Caller};
+use crate::sessions::{self, Caller, NewSession, Opened, SignedIn};
 use crate::sign_in;
+use crate::tries::Against;
 use crate::tx::Tx;
 use crate::{Bank, Error, Result, clock};
 
@@ -101,6 +105,100 @@ impl Bank {
     }
 }
 
+impl Bank {
+    /// Confirms a factor that was begun: with a code, or with the passkey that a device has made. A
+    /// first factor signs its owner in.
+    pub async fn confirm_factor(
+        &self,
+        enrolling: &Enrolling,
+        factor: FactorId,
+        answer: Answer,
+        browser: bool,
+        source: &Source,
+    ) -> Result<Option<SignedIn>> {
+        let (enroller, source) = (Enroller::of(enrolling)?, source.clone());
+        let made = match answer {
+            Answer::Code(code) => Begun::Code(code),
+            Answer::Passkey(answer) => Begun::Passkey(self.made_passkey(&enroller, factor, answer).await?),
+        };
+        let new = NewSession::random(browser);
+        let opened = self.change(move |tx| confirm_begun(tx, &enroller, &factor, &made, &new, &source)).await?;
+        let wrong = || {
+            let detail = "This is not right. Check your device's clock and give the newest code, or begin again.";
+            Error::field("code", "wrong_code", detail)
+        };
+        Ok(opened.ok_or_else(wrong)?.map(|opened| self.welcome(&opened)))
+    }
+
+    /// Checked beside the writer. None: it was not accepted.
+    async fn made_passkey(
+        &self,
+        enroller: &Enroller,
+        factor: FactorId,
+        answer: serde_json::Value,
+    ) -> Result<Option<FactorRow>> {
+        let (keys, site, enroller, now_us) = (self.keys.clone(), self.site.clone(), enroller.clone(), clock::now_us());
+        self.read(move |c| {
+            let person = enroller.person(c, &keys, now_us)?;
+            let row = passkey::begun(c, &keys, &person, &factor)?;
+            if row.kind != FactorKind::Passkey as i64 {
+                return Ok(None);
+            }
+            passkey::made(&site, &keys, &row, &answer)
+        })
+        .await
+    }
+}
+
+/// What confirms a factor.
+#[derive(Clone, Debug)]
+pub enum Answer {
+    /// A code of an authenticator.
+    Code(String),
+    /// What `navigator.credentials.create` gave.
+    Passkey(serde_json::Value),
+}
+
+enum Begun {
+    Code(String),
+    Passkey(Option<FactorRow>),
+}
+
+fn confirm_begun(
+    tx: &mut Tx<'_>,
+    enroller: &Enroller,
+    factor: &FactorId,
+    made: &Begun,
+    new: &NewSession,
+    source: &Source,
+) -> Result<Option<Option<Opened>>> {
+    let person = enroller.person(tx.connection, tx.keys, tx.now_us)?;
+    let row = passkey::begun(tx.connection, tx.keys, &person, factor)?;
+    let tried = Against::factors(tx.keys, &person);
+    tx.reserve(&[tried])?;
+    let met = match made {
+        Begun::Code(code) if row.kind == FactorKind::Totp as i64 => totp::meet(tx, &row, code)?,
+        Begun::Passkey(Some(made)) if made.id == row.id => Some(made.clone()),
+        _ => None,
+    };
+    let Some(met) = met else { return Ok(None) };
+    // Nothing below this line may fail.
+    tx.forget_tries(tried)?;
+    confirm(tx, FactorRow { last_used_us: Some(tx.now_us), ..met })?;
+    match enroller {
+        Enroller::First(_) => {
+            identity::end_challenges_of(tx.connection, &person, tx.now_us)?;
+            let opened = sessions::open_session(tx, person, new)?;
+            tx.audit(Event::of(person, "session.opened").from(source).in_session(opened.0.id))?;
+            Ok(Some(Some(opened)))
+        }
+        Enroller::SignedIn(caller) => {
+            sessions::end_others(tx, &person, Some(&caller.session))?;
+            Ok(Some(None))
+        }
+    }
+}
+
 /// A person's factors that carry our MAC.
 pub(crate) fn held(connection: &mut dyn Connection, keys: &Keyring, person: &Id) -> Result<Vec<FactorRow>> {
     let mut rows = factors::of_person(connection, person)?;
@@ -127,6 +225,16 @@ fn view(keys: &Keyring, row: &FactorRow) -> Result<FactorView> {
         last_used_us: row.last_used_us,
         codes_left: recovery::left(keys, row),
     })
+}
+
+/// Forgets what was begun of a kind and never confirmed.
+pub(crate) fn forget_begun(tx: &mut Tx<'_>, person: &Id, kind: FactorKind) -> Result<()> {
+    for begun in held(tx.connection, tx.keys, person)? {
+        if begun.confirmed_us.is_none() && begun.kind == kind as i64 {
+            factors::delete(tx.connection, &begun.id)?;
+        }
+    }
+    Ok(())
 }
 
 /// Writes a factor's row with its MAC.

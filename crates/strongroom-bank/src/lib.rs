@@ -8,6 +8,7 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::thread::JoinHandle;
 
+use strongroom_crypto::passkey::Site;
 use strongroom_crypto::sign::PublicKey;
 use strongroom_ledger::id::AccountId;
 use strongroom_ledger::merkle::Frontier;
@@ -93,6 +94,7 @@ pub struct Bank {
     known_numbers: Known<Id>,
     known_owners: Known<Option<Id>>,
     known_tokens: sessions::KnownTokens,
+    site: Arc<Site>,
     stopped: Arc<Stopped>,
     _lock: std::fs::File,
 }
@@ -264,6 +266,9 @@ impl Bank {
             .spawn(move || writer.run(&tasks))
             .map_err(|e| Error::Internal(format!("cannot start the writer: {e}")))?;
         tend_wal(database.clone(), Arc::downgrade(&counters));
+        let host = config.server.host.as_deref().unwrap_or("localhost");
+        let site = Site::new(host, &config.bank.name)
+            .map_err(|e| Error::Internal(format!("[server] host in strongroom.toml must be a host name: {e}")))?;
         let cores = std::thread::available_parallelism().map_or(2, usize::from);
         let bank = Arc::new(Bank {
             currency: config
@@ -288,6 +293,7 @@ impl Bank {
             known_numbers: Known::default(),
             known_owners: Known::default(),
             known_tokens: sessions::KnownTokens::default(),
+            site: Arc::new(site),
             stopped,
             _lock: lock,
         });

@@ -11,6 +11,7 @@ use strongroom_store::identity::{self, ChallengeRow, PersonRow};
 use strongroom_store::{Connection, Id, factors};
 
 use crate::audit::{Event, Source};
+use crate::factor::NOBODY;
 use crate::factor::proof::{self, Proof};
 use crate::keyring::indexes::Field;
 use crate::keyring::{Keyring, column};
@@ -45,6 +46,8 @@ pub(crate) enum Purpose {
     SignIn = 1,
     /// To enrol the first factor.
     Enrol = 2,
+    /// To sign in with a passkey alone.
+    Passkey = 3,
 }
 
 impl Bank {
@@ -77,7 +80,7 @@ impl Bank {
             .await?;
         Ok(match purpose {
             Purpose::Enrol => FirstStep::Enrolment { token: format!("enr_{}", hex::encode(&secret)) },
-            Purpose::SignIn => FirstStep::Challenge { token: format!("chl_{}", hex::encode(&secret)), factors },
+            _ => FirstStep::Challenge { token: format!("chl_{}", hex::encode(&secret)), factors },
         })
     }
 
@@ -89,9 +92,8 @@ impl Bank {
         browser: bool,
         source: &Source,
     ) -> Result<SignedIn> {
-        let secret = challenge.strip_prefix("chl_").and_then(hex::decode_32).ok_or(Error::BadCredentials)?;
-        let (id, new, source) = (challenge_id(&secret), NewSession::random(browser), source.clone());
-        let met = self.change(move |tx| meet_challenge(tx, &id, &proof, &new, &source)).await?;
+        let (id, new, source) = (challenge_of(challenge)?, NewSession::random(browser), source.clone());
+        let met = self.change(move |tx| meet_challenge(tx, &id, None, &proof, &new, &source)).await?;
         Ok(self.welcome(&met.ok_or(Error::BadCredentials)?))
     }
 
@@ -147,6 +149,12 @@ pub(crate) fn challenge_id(secret: &[u8; 32]) -> Id {
     id
 }
 
+/// The challenge behind its token.
+pub(crate) fn challenge_of(token: &str) -> Result<Id> {
+    let secret = token.strip_prefix("chl_").and_then(hex::decode_32).ok_or(Error::BadCredentials)?;
+    Ok(challenge_id(&secret))
+}
+
 /// The challenge behind an enrolment token.
 pub(crate) fn enrolment_challenge(enrolment_token: &str) -> Result<Id> {
     let secret = enrolment_token.strip_prefix("enr_").and_then(hex::decode_32).ok_or(Error::Unauthenticated)?;
@@ -198,25 +206,40 @@ pub(crate) fn live_challenge(
     }))
 }
 
-/// A right factor uses up the challenge and opens a session.
-fn meet_challenge(
+/// A right factor uses up the challenge and opens a session. `claimed` is who a passkey says it is of:
+/// it is believed where its signature was right.
+pub(crate) fn meet_challenge(
     tx: &mut Tx<'_>,
     id: &Id,
+    claimed: Option<&Id>,
     proof: &Proof,
     new: &NewSession,
     source: &Source,
 ) -> Result<Option<sessions::Opened>> {
-    let Some(challenge) = live_challenge(tx.connection, tx.keys, id, Purpose::SignIn, tx.now_us)? else {
-        return Ok(None);
-    };
-    if !try_factor(tx, &challenge.person, Some(&challenge), proof, source)? {
+    let mut challenge = live_challenge(tx.connection, tx.keys, id, Purpose::SignIn, tx.now_us)?;
+    if challenge.is_none() && claimed.is_some() {
+        challenge = live_challenge(tx.connection, tx.keys, id, Purpose::Passkey, tx.now_us)?;
+    }
+    let Some(challenge) = challenge else { return Ok(None) };
+    let person = if challenge.person == NOBODY { *claimed.unwrap_or(&NOBODY) } else { challenge.person };
+    if !try_factor(tx, &person, Some(&challenge), proof, source)? || !may_sign_in(tx, &person)? {
         identity::count_try(tx.connection, id, challenge.tries + 1)?;
         return Ok(None);
     }
     identity::end_challenge(tx.connection, id, tx.now_us)?;
-    let opened = sessions::open_session(tx, challenge.person, new)?;
-    tx.audit(Event::of(challenge.person, "session.opened").from(source).in_session(opened.0.id))?;
+    if challenge.person == NOBODY {
+        // Asking for it was counted too.
+        tx.take_back(Against::address(tx.keys, source))?;
+    }
+    let opened = sessions::open_session(tx, person, new)?;
+    tx.audit(Event::of(person, "session.opened").from(source).in_session(opened.0.id))?;
     Ok(Some(opened))
+}
+
+fn may_sign_in(tx: &mut Tx<'_>, person: &Id) -> Result<bool> {
+    let row = identity::people(tx.connection, &[*person])?.pop();
+    let active = |row: &PersonRow| Standing::from_number(row.status) == Standing::Active;
+    Ok(row.is_some_and(|row| row.check(tx.keys).is_ok() && active(&row)))
 }
 
 /// Looks at a factor after the try was counted, over all that a person has under way.
@@ -227,13 +250,15 @@ pub(crate) fn try_factor(
     proof: &Proof,
     source: &Source,
 ) -> Result<bool> {
-    let tried = [Against::factors(tx.keys, person), Against::address(tx.keys, source)];
-    tx.reserve(&tried)?;
+    let tried = [Against::address(tx.keys, source), Against::factors(tx.keys, person)];
+    // Nobody guesses a signature; and who tries to must not hold up the owner of the key.
+    let counted = if proof.kind == FactorKind::Passkey { &tried[..1] } else { &tried };
+    tx.reserve(counted)?;
     if !proof::meet(tx, person, challenge, proof)? {
         tx.audit(Event::new("factor.wrong").from(source).on(*person))?;
         return Ok(false);
     }
-    tx.forget_tries(tried[0])?;
-    tx.take_back(tried[1])?;
+    tx.take_back(tried[0])?;
+    tx.forget_tries(tried[1])?;
     Ok(true)
 }

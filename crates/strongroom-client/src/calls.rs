@@ -38,7 +38,12 @@ impl Client {
 
     /// The second step, with the code of a factor.
     pub async fn verify(&self, challenge: &str, factor: &str, code: &str) -> Result<Session> {
-        let body = VerifyFactor { challenge: challenge.into(), factor: factor.into(), code: Some(code.into()) };
+        let body = VerifyFactor {
+            challenge: challenge.into(),
+            factor: factor.into(),
+            code: Some(code.into()),
+            assertion: None,
+        };
         self.call(Method::POST, "/v1/sessions/verify", Some(&body)).await
     }
 
@@ -55,7 +60,7 @@ impl Client {
 
     /// Confirms it; a first factor opens a session.
     pub async fn confirm_totp(&self, factor: &str, code: &str) -> Result<Option<Session>> {
-        let content = Content::json(&ConfirmFactor { code: code.into() })?;
+        let content = Content::json(&ConfirmFactor { code: Some(code.into()), credential: None })?;
         let path = format!("/v1/me/factors/{}/confirm", segment(factor)?);
         let answer = self.send(Method::POST, &path, Some(content)).await?.accepted()?;
         if answer.status == 201 { answer.json().map(Some) } else { Ok(None) }

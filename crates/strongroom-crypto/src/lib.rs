@@ -12,6 +12,7 @@ mod known_answers;
 pub mod lifecycle;
 pub mod mac;
 pub mod measure;
+pub mod passkey;
 pub mod password;
 pub mod random;
 pub mod root;

@@ -14,6 +14,7 @@ mod orders;
 mod pages;
 mod qr;
 mod reply;
+mod security;
 mod sign_in;
 mod sign_up;
 mod transfers;
@@ -36,6 +37,13 @@ pub fn routes() -> Router<Arc<App>> {
         .route("/", get(sign_in::landing))
         .route("/sign-in", get(sign_in::to_landing).post(sign_in::password))
         .route("/sign-in/code", get(sign_in::code_page).post(sign_in::code))
+        .route("/sign-in/passkey", post(sign_in::passkey))
+        .route("/step-up", get(security::step_up_page).post(security::step_up))
+        .route("/security", get(security::page))
+        .route("/security/recovery", post(security::recovery))
+        .route("/security/factors/{id}/remove", post(security::remove))
+        .route("/security/passkeys", post(security::begin_passkey))
+        .route("/security/passkeys/{id}", post(security::add_passkey))
         .route("/sign-out", post(sign_in::sign_out))
         .route("/session", get(sign_in::still_here))
         .route("/sign-up", get(sign_up::page).post(sign_up::submit))

@@ -1,4 +1,4 @@
-//! Second factors.
+//! The rows of second factors: one for each that a person holds or has begun.
 
 use crate::log::insert;
 use crate::{Connection, Id, Mac, Result};

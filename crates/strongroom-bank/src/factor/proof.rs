@@ -5,6 +5,7 @@ use strongroom_store::Id;
 use strongroom_store::factors::FactorRow;
 use strongroom_store::identity::ChallengeRow;
 
+use super::passkey::{self, Met};
 use super::{held, recovery, totp};
 use crate::tx::Tx;
 use crate::{Error, Result};
@@ -14,17 +15,30 @@ use crate::{Error, Result};
 pub struct Proof {
     /// Of what kind it is.
     pub kind: FactorKind,
-    /// The code that was typed.
-    pub code: String,
+    /// The thing itself.
+    pub(crate) given: Given,
+}
+
+/// A code, or a passkey that was checked before.
+#[derive(Clone, Debug)]
+pub(crate) enum Given {
+    Code(String),
+    Passkey(Option<Met>),
 }
 
 impl Proof {
+    /// A code as it was typed: six digits of an authenticator, or a recovery code.
+    pub fn typed(code: &str) -> Result<Self> {
+        let signs = code.chars().filter(|c| c.is_alphanumeric()).count();
+        Proof::code(if signs > 8 { "recovery" } else { "totp" }, code)
+    }
+
     /// A code of a kind by its name.
     pub fn code(kind: &str, code: &str) -> Result<Self> {
         let known = FactorKind::from_name(kind);
         let unknown = || Error::field("factor", "unknown_factor", "Give one of totp, email, sms, recovery, passkey.");
         let code = code.chars().filter(|c| !c.is_whitespace() && *c != '-').collect();
-        Ok(Proof { kind: known.ok_or_else(unknown)?, code })
+        Ok(Proof { kind: known.ok_or_else(unknown)?, given: Given::Code(code) })
     }
 }
 
@@ -34,10 +48,11 @@ pub(crate) fn meet(tx: &mut Tx<'_>, person: &Id, challenge: Option<&ChallengeRow
     let rows = held(tx.connection, tx.keys, person)?;
     let mine = rows.into_iter().filter(|row| row.kind == proof.kind as i64 && row.confirmed_us.is_some());
     for row in mine {
-        let met = match proof.kind {
-            FactorKind::Totp => totp::meet(tx, &row, &proof.code)?,
-            FactorKind::Recovery => recovery::meet(tx, &row, &proof.code)?,
-            FactorKind::Email | FactorKind::Sms | FactorKind::Passkey => None,
+        let met = match (proof.kind, &proof.given) {
+            (FactorKind::Totp, Given::Code(code)) => totp::meet(tx, &row, code)?,
+            (FactorKind::Recovery, Given::Code(code)) => recovery::meet(tx, &row, code)?,
+            (FactorKind::Passkey, Given::Passkey(Some(met))) => passkey::meet(tx, &row, met),
+            _ => None,
         };
         if let Some(used) = met {
             super::write(tx, FactorRow { last_used_us: Some(tx.now_us), ..used })?;

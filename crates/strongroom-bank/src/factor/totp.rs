@@ -3,14 +3,11 @@
 use strongroom_crypto::{random, totp};
 use strongroom_identity::factor::FactorKind;
 use strongroom_ledger::id::FactorId;
-use strongroom_store::factors::{self, FactorRow};
+use strongroom_store::factors::FactorRow;
 use strongroom_store::identity;
 
-use super::{Enroller, Enrolling, begin, confirm, held};
-use crate::audit::{Event, Source};
+use super::{Enroller, Enrolling, begin, forget_begun};
 use crate::keyring::column;
-use crate::sessions::{self, NewSession, SignedIn};
-use crate::tries::Against;
 use crate::tx::Tx;
 use crate::{Bank, Error, Result, clock, hex};
 
@@ -44,63 +41,11 @@ impl Bank {
         self.change(move |tx| {
             // Again: meanwhile someone else may have enrolled with the same password.
             enroller.person(tx.connection, tx.keys, tx.now_us)?;
-            for begun in held(tx.connection, tx.keys, &person)? {
-                if begun.confirmed_us.is_none() && begun.kind == FactorKind::Totp as i64 {
-                    factors::delete(tx.connection, &begun.id)?;
-                }
-            }
+            forget_begun(tx, &person, FactorKind::Totp)?;
             begin(tx, id.0, person, FactorKind::Totp, &secret[..]).map(drop)
         })
         .await?;
         Ok(NewTotp { id, secret: shown, otpauth_uri: uri })
-    }
-
-    /// Confirms it with a code. A first factor signs its owner in.
-    pub async fn confirm_totp(
-        &self,
-        enrolling: &Enrolling,
-        factor: FactorId,
-        code: &str,
-        browser: bool,
-        source: &Source,
-    ) -> Result<Option<SignedIn>> {
-        let (enroller, source) = (Enroller::of(enrolling)?, source.clone());
-        let code = code.to_owned();
-        let new = NewSession::random(browser);
-        let opened = self
-            .change(move |tx| {
-                let person = enroller.person(tx.connection, tx.keys, tx.now_us)?;
-                let rows = held(tx.connection, tx.keys, &person)?;
-                let row = rows.iter().find(|f| f.id == factor.0 && f.confirmed_us.is_none()).ok_or(Error::NotFound)?;
-                let tried = Against::factors(tx.keys, &person);
-                tx.reserve(&[tried])?;
-                let Some(met) = meet(tx, row, &code)? else { return Ok(None) };
-                // Nothing below this line may fail.
-                tx.forget_tries(tried)?;
-                confirm(tx, FactorRow { last_used_us: Some(tx.now_us), ..met })?;
-                match &enroller {
-                    Enroller::First(_) => {
-                        identity::end_challenges_of(tx.connection, &person, tx.now_us)?;
-                        let opened = sessions::open_session(tx, person, &new)?;
-                        let event = Event::of(person, "session.opened").from(&source);
-                        tx.audit(event.in_session(opened.0.id))?;
-                        Ok(Some(Some(opened)))
-                    }
-                    Enroller::SignedIn(caller) => {
-                        sessions::end_others(tx, &person, Some(&caller.session))?;
-                        Ok(Some(None))
-                    }
-                }
-            })
-            .await?;
-        let wrong = || {
-            Error::field(
-                "code",
-                "wrong_code",
-                "The code is not right. Check your device's clock and give the newest code.",
-            )
-        };
-        Ok(opened.ok_or_else(wrong)?.map(|opened| self.welcome(&opened)))
     }
 }
 

@@ -6,7 +6,9 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::IntoResponse;
 use serde_json::json as value;
-use strongroom_api::{ConfirmFactor, FactorItem, List, NameFactor, NewTotp, RecoveryCodes};
+use strongroom_api::{ConfirmFactor, FactorItem, List, NameFactor, NewPasskey, NewTotp, RecoveryCodes};
+use strongroom_bank::Error;
+use strongroom_bank::factor::Answer as Confirmation;
 
 use super::sessions::session;
 use super::{id, json};
@@ -21,6 +23,12 @@ pub async fn begin_totp(State(app): State<Arc<App>>, MayEnrol(enrolling): MayEnr
     Ok(json(StatusCode::CREATED, &body))
 }
 
+/// `POST /v1/me/factors/passkey`
+pub async fn begin_passkey(State(app): State<Arc<App>>, MayEnrol(enrolling): MayEnrol) -> Answer {
+    let begun = app.bank.begin_passkey(&enrolling).await?;
+    Ok(json(StatusCode::CREATED, &NewPasskey { id: begun.id.to_string(), options: begun.options }))
+}
+
 /// `POST /v1/me/factors/{id}/confirm`
 pub async fn confirm(
     State(app): State<Arc<App>>,
@@ -29,7 +37,12 @@ pub async fn confirm(
     Path(factor): Path<String>,
     Json(body): Json<ConfirmFactor>,
 ) -> Answer {
-    match app.bank.confirm_totp(&enrolling, id(&factor)?, &body.code, false, &source).await? {
+    let answer = match (body.code, body.credential) {
+        (Some(code), None) => Confirmation::Code(code),
+        (None, Some(credential)) => Confirmation::Passkey(credential),
+        _ => return Err(Error::field("code", "required", "Give either a code or a credential.").into()),
+    };
+    match app.bank.confirm_factor(&enrolling, id(&factor)?, answer, false, &source).await? {
         Some(tokens) => Ok(json(StatusCode::CREATED, &session(tokens))),
         None => Ok(json(StatusCode::OK, &value!({"id": factor, "status": "confirmed"}))),
     }

@@ -5,7 +5,9 @@ use std::sync::Arc;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::IntoResponse;
-use strongroom_api::{List, NewSession, Refresh, Session, SessionItem, SignInStep, StepUp, VerifyFactor};
+use strongroom_api::{
+    List, NewSession, PasskeyRequest, Refresh, SendCode, Session, SessionItem, SignInStep, StepUp, VerifyFactor,
+};
 use strongroom_bank::Error;
 use strongroom_bank::factor::proof::Proof;
 use strongroom_bank::sessions::SignedIn as Tokens;
@@ -30,10 +32,30 @@ pub async fn sign_in(State(app): State<Arc<App>>, From(source): From, Json(body)
 
 /// `POST /v1/sessions/verify`
 pub async fn verify(State(app): State<Arc<App>>, From(source): From, Json(body): Json<VerifyFactor>) -> Answer {
+    if let (Some(assertion), "passkey") = (&body.assertion, body.factor.as_str()) {
+        let tokens = app.bank.verify_passkey(&body.challenge, assertion, false, &source).await?;
+        return Ok(json(StatusCode::CREATED, &session(tokens)));
+    }
     let code = body.code.ok_or_else(|| Error::field("code", "required", "Give the code of your factor."))?;
     let proof = Proof::code(&body.factor, &code)?;
     let tokens = app.bank.verify_factor(&body.challenge, proof, false, &source).await?;
     Ok(json(StatusCode::CREATED, &session(tokens)))
+}
+
+/// `POST /v1/sessions/passkey`: a sign-in with a passkey alone.
+pub async fn passkey(State(app): State<Arc<App>>, From(source): From) -> Answer {
+    let asked = app.bank.begin_passkey_sign_in(&source).await?;
+    Ok(json(StatusCode::CREATED, &PasskeyRequest { challenge: asked.token, options: asked.options }))
+}
+
+/// `POST /v1/sessions/send`
+pub async fn send(State(app): State<Arc<App>>, Json(body): Json<SendCode>) -> Answer {
+    if body.factor != "passkey" {
+        let detail = "This kind of factor is not set up for you.";
+        return Err(Error::field("factor", "unknown_factor", detail).into());
+    }
+    let options = app.bank.ask_for_passkey(&body.challenge).await?;
+    Ok(json(StatusCode::OK, &PasskeyRequest { challenge: body.challenge, options }))
 }
 
 /// `POST /v1/sessions/step-up`

@@ -25,6 +25,7 @@ const ASSETS: &[Asset] = &[
     asset!("keys.js", "text/javascript; charset=utf-8"),
     asset!("device.js", "text/javascript; charset=utf-8"),
     asset!("order.js", "text/javascript; charset=utf-8"),
+    asset!("passkey.js", "text/javascript; charset=utf-8"),
     asset!("session.js", "text/javascript; charset=utf-8"),
 ];
 

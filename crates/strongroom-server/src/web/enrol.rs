@@ -6,7 +6,7 @@ use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Redirect, Response};
 use strongroom_bank::Error;
-use strongroom_bank::factor::{Enrolling, NewTotp};
+use strongroom_bank::factor::{Answer, Enrolling, NewTotp};
 
 use super::fields::Field;
 use super::pages::{EnrolPage, Trouble};
@@ -38,7 +38,7 @@ pub async fn confirm(
     let Some(enrolling) = enrolling(&headers) else { return too_late() };
     let Ok(factor) = posted.text("factor").parse() else { return Redirect::to("/enrol").into_response() };
     let code = posted.text("code").replace(' ', "");
-    match app.bank.confirm_totp(&enrolling, factor, &code, true, &source).await {
+    match app.bank.confirm_factor(&enrolling, factor, Answer::Code(code), true, &source).await {
         Ok(Some(signed_in)) => welcome(&signed_in.secret),
         Ok(None) => Redirect::to("/").into_response(),
         Err(Error::Unauthenticated) => too_late(),

@@ -88,6 +88,11 @@ impl Field {
         }
     }
 
+    /// One of the codes on paper.
+    pub fn recovery_code() -> Self {
+        Self { autocomplete: "off", length_max: 24, ..Self::text("code", "Recovery code").plain() }
+    }
+
     /// An amount of money.
     pub fn money() -> Self {
         Self {

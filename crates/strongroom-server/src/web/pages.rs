@@ -47,6 +47,8 @@ pub enum Here {
     Cash,
     /// Signing keys.
     Devices,
+    /// How one signs in.
+    Security,
 }
 
 /// One link of the navigation.
@@ -69,6 +71,7 @@ impl Frame {
             (who.is_customer, Here::Transfer, "/transfers/new", "Transfer"),
             (who.is_teller, Here::Cash, "/cash", "Cash"),
             (true, Here::Devices, "/devices", "Devices"),
+            (true, Here::Security, "/security", "Security"),
         ]
         .into_iter()
         .filter(|(is_shown, ..)| *is_shown)
@@ -182,6 +185,58 @@ pub struct CodePage {
     pub button: &'static str,
     /// The code.
     pub code: Field,
+    /// Other ways are offered.
+    pub is_signing_in: bool,
+    /// A recovery code is asked for.
+    pub on_paper: bool,
+}
+
+/// A second factor.
+#[derive(Clone, Debug)]
+pub struct FactorLine {
+    /// Its id.
+    pub id: String,
+    /// What its owner calls it.
+    pub name: String,
+    /// What it is.
+    pub kind: &'static str,
+    /// When it was made.
+    pub since: Moment,
+    /// When it was last used.
+    pub used: Option<Moment>,
+    /// How many codes are left.
+    pub left: String,
+}
+
+/// Something that happened.
+#[derive(Clone, Debug)]
+pub struct Happening {
+    /// In a few words.
+    pub what: String,
+    /// When.
+    pub time: Moment,
+    /// From which address.
+    pub place: String,
+    /// With which program.
+    pub agent: String,
+}
+
+/// `/security`.
+#[derive(Template)]
+#[template(path = "security.html")]
+pub struct SecurityPage {
+    /// Around the page.
+    pub frame: Frame,
+    /// What went wrong.
+    pub trouble: Trouble,
+    /// The second factors.
+    pub factors: Vec<FactorLine>,
+    /// New recovery codes, shown now and never again.
+    pub codes: Vec<String>,
+    /// What happened lately.
+    pub history: Vec<Happening>,
+    /// The name of a new passkey.
+    pub name: Field,
 }
 
 /// `/enrol`: the first authenticator.

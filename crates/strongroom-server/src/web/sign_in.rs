@@ -60,9 +60,10 @@ pub fn next_step(step: &FirstStep) -> Response {
 }
 
 /// `GET /sign-in/code`
-pub async fn code_page(visitor: Visitor, headers: HeaderMap) -> Response {
+pub async fn code_page(visitor: Visitor, headers: HeaderMap, Query(query): Query<HashMap<String, String>>) -> Response {
+    let on_paper = query.contains_key("recovery");
     match Cookie::Step.of(&headers) {
-        Some(_) => visitor.show(StatusCode::OK, &second_page(&visitor, Trouble::default())),
+        Some(_) => visitor.show(StatusCode::OK, &second_page(&visitor, on_paper, Trouble::default())),
         None => Redirect::to("/?out=late").into_response(),
     }
 }
@@ -76,10 +77,7 @@ pub async fn code(
     posted: Posted,
 ) -> Response {
     let Some(challenge) = Cookie::Step.of(&headers) else { return Redirect::to("/?out=late").into_response() };
-    let given = posted.text("code");
-    // Recovery codes are letters and digits in groups; an app's are six digits.
-    let kind = if given.trim().len() > 8 { "recovery" } else { "totp" };
-    let met = match Proof::code(kind, given) {
+    let met = match Proof::typed(posted.text("code")) {
         Ok(proof) => app.bank.verify_factor(challenge, proof, true, &source).await,
         Err(error) => Err(error),
     };
@@ -90,7 +88,25 @@ pub async fn code(
             if matches!(error, Error::BadCredentials) {
                 trouble.text = "The code is not right, was used before, or you took too long. Wait for the next one, or start again.".into();
             }
-            visitor.show(status, &second_page(&visitor, trouble))
+            visitor.show(status, &second_page(&visitor, posted.text("code").len() > 8, trouble))
+        }
+    }
+}
+
+/// `POST /sign-in/passkey`: what a passkey has signed.
+pub async fn passkey(State(app): State<Arc<App>>, visitor: Visitor, From(source): From, posted: Posted) -> Response {
+    let signed_in = match serde_json::from_str(posted.text("answer")) {
+        Ok(answer) => app.bank.verify_passkey(posted.text("challenge"), &answer, true, &source).await,
+        Err(_) => Err(Error::BadCredentials),
+    };
+    match signed_in {
+        Ok(signed_in) => welcome(&signed_in.secret),
+        Err(error) => {
+            let (status, mut trouble) = reply::trouble(&error);
+            if matches!(error, Error::BadCredentials) {
+                trouble.text = "The passkey was not accepted: it is not one of this bank, or it took too long.".into();
+            }
+            visitor.show(status, &landing_page(&visitor, None, trouble, ""))
         }
     }
 }
@@ -136,14 +152,17 @@ fn landing_page(visitor: &Visitor, notice: Option<Notice>, trouble: Trouble, use
     }
 }
 
-fn second_page(visitor: &Visitor, trouble: Trouble) -> CodePage {
+fn second_page(visitor: &Visitor, on_paper: bool, trouble: Trouble) -> CodePage {
+    let code = if on_paper { Field::recovery_code() } else { Field::code() };
     CodePage {
         frame: visitor.frame(None),
         heading: "One more step",
         action: "/sign-in/code",
         button: "Sign in",
-        code: Field::code().trouble(&trouble).focused(),
+        code: code.trouble(&trouble).focused(),
         trouble,
+        is_signing_in: !on_paper,
+        on_paper,
     }
 }
 

@@ -37,7 +37,15 @@ pub struct Moment {
 impl Moment {
     /// From microseconds UTC.
     pub fn new(time_us: i64) -> Self {
-        let Ok(time) = jiff::Timestamp::from_microsecond(time_us) else { return Self::default() };
+        jiff::Timestamp::from_microsecond(time_us).map_or_else(|_| Self::default(), Self::of)
+    }
+
+    /// From RFC 3339.
+    pub fn exactly(text: &str) -> Self {
+        text.parse().map_or_else(|_| Self::default(), Self::of)
+    }
+
+    fn of(time: jiff::Timestamp) -> Self {
         Self {
             day: time.strftime("%-d %b %Y").to_string(),
             full: time.strftime("%-d %B %Y at %H:%M:%S UTC").to_string(),

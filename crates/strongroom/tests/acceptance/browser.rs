@@ -9,7 +9,7 @@ use crate::customer::{Customer, code};
 use crate::path::python;
 use crate::webdriver::Browser;
 
-const LOOKS: [(u32, &str); 4] = [(390, "light"), (390, "dark"), (1280, "light"), (1280, "dark")];
+pub const LOOKS: [(u32, &str); 4] = [(390, "light"), (390, "dark"), (1280, "light"), (1280, "dark")];
 
 #[test]
 fn a_browser_goes_from_sign_up_to_a_receipt() {
@@ -173,7 +173,7 @@ fn pages_work_without_scripts_except_where_a_key_signs() {
     python("pages.py", &[Path::new(bank.address()), bank.ca_file()]);
 }
 
-fn pictures() -> PathBuf {
+pub fn pictures() -> PathBuf {
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("pictures");
     std::fs::create_dir_all(&folder).expect("a folder can be made");
     folder

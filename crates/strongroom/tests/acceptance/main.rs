@@ -21,6 +21,7 @@ mod local_commands;
 mod memory;
 mod older_copy;
 mod once;
+mod passkeys;
 mod path;
 mod receipts;
 mod refusals;

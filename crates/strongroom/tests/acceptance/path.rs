@@ -20,12 +20,13 @@ fn a_stranger_comes_to_a_receipt(engine: Engine) {
 }
 
 /// Runs one of the scripts beside this file.
-pub fn python(script: &str, args: &[&Path]) {
+pub fn python(script: &str, args: &[&Path]) -> String {
     let python = std::env::var_os("STRONGROOM_TEST_PYTHON").unwrap_or_else(|| "python3".into());
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/independent").join(script);
     let output = Command::new(python).arg(path).args(args).stdin(Stdio::null()).output().expect("python can be run");
     let words = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{script}:\n{}{words}", String::from_utf8_lossy(&output.stdout));
+    String::from_utf8_lossy(&output.stdout).into_owned()
 }
 
 #[test]

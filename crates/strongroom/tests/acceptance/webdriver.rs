@@ -128,7 +128,7 @@ impl Browser {
         panic!("{what} {selector} at {}: {}", self.request("GET", "/url", None), last["message"]);
     }
 
-    fn post(&self, path: &str, body: &Value) -> Value {
+    pub fn post(&self, path: &str, body: &Value) -> Value {
         self.request("POST", path, Some(body))
     }
 
