@@ -217,7 +217,7 @@ pub struct Happening {
     pub time: Moment,
     /// From which address.
     pub place: String,
-    /// With which program.
+    /// With which program, in a few words.
     pub agent: String,
 }
 

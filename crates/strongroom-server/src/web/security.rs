@@ -16,7 +16,7 @@ use super::fields::Field;
 use super::pages::{CodePage, FactorLine, Happening, Here, Notice, SecurityPage, Trouble};
 use super::reply;
 use super::visitor::{Cookie, Member, Posted};
-use super::words::Moment;
+use super::words::{Moment, program};
 use crate::App;
 use crate::extract::From;
 
@@ -202,6 +202,6 @@ fn happening(entry: &Entry) -> Happening {
         what: what.to_owned(),
         time: Moment::exactly(&entry.time),
         place: text("address"),
-        agent: text("agent"),
+        agent: program(&text("agent")),
     }
 }

@@ -54,6 +54,32 @@ impl Moment {
     }
 }
 
+/// "Chrome on Linux", of what a program calls itself; its first word where it is no browser.
+pub fn program(agent: &str) -> String {
+    let found =
+        |marks: &[(&str, &'static str)]| marks.iter().find(|(mark, _)| agent.contains(mark)).map(|(_, name)| *name);
+    let browser = found(&[
+        ("Edg/", "Edge"),
+        ("OPR/", "Opera"),
+        ("Firefox/", "Firefox"),
+        ("Chrome/", "Chrome"),
+        ("Safari/", "Safari"),
+    ]);
+    let system = found(&[
+        ("Android", "Android"),
+        ("iPhone", "iPhone"),
+        ("iPad", "iPad"),
+        ("Windows", "Windows"),
+        ("Mac OS", "Mac"),
+        ("Linux", "Linux"),
+    ]);
+    match (browser, system) {
+        (Some(browser), Some(system)) => format!("{browser} on {system}"),
+        (Some(browser), None) => browser.to_owned(),
+        _ => agent.split(['/', ' ']).next().unwrap_or_default().chars().take(40).collect(),
+    }
+}
+
 /// "-1234567.5" as "−1,234,567.5".
 fn grouped(decimal: &str) -> String {
     let (sign, digits) = match decimal.strip_prefix('-') {
