@@ -20,8 +20,17 @@ const REQUIREMENTS: &[Requirement] = &[
     Requirement { programs: &["faketime"], package: "faketime" },
 ];
 
-/// Debian's own interpreter and the library that our independent reader of the formats uses.
-const PYTHON_PACKAGES: &[&str] = &["python3", "python3-cryptography"];
+/// Debian's own interpreter, the library that our independent reader of the formats uses, a mail server, and
+/// what other systems hash passwords with.
+const PYTHON_PACKAGES: &[&str] = &[
+    "python3",
+    "python3-cryptography",
+    "python3-aiosmtpd",
+    "python3-argon2",
+    "python3-bcrypt",
+    "python3-django",
+    "python3-werkzeug",
+];
 
 /// Installs what is missing, or says which line to run.
 pub fn ensure() -> Outcome {
@@ -54,7 +63,8 @@ pub fn ensure() -> Outcome {
 pub fn python() -> Option<PathBuf> {
     let candidates = [find("python3"), Some(PathBuf::from("/usr/bin/python3"))];
     candidates.into_iter().flatten().find(|python| {
-        let script = "from cryptography.hazmat.primitives.asymmetric import ed25519, ec";
+        let script = "import aiosmtpd, argon2, bcrypt, django, werkzeug; \
+                      from cryptography.hazmat.primitives.asymmetric import ed25519, ec";
         succeeds(program(python).args(["-c", script]))
     })
 }

@@ -11,12 +11,14 @@
 //! ```
 //! The root key lies outside the home, so that a copied home opens nothing.
 
+use std::collections::HashSet;
 use std::fs;
 use std::io::Write;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
+use strongroom_crypto::password::Scheme;
 use strongroom_crypto::root::Provider;
 use strongroom_crypto::secret::Secret;
 use strongroom_sql::{Connection, Role, Url};
@@ -33,6 +35,9 @@ pub struct Config {
     pub database: DatabaseConfig,
     /// Where its root key lives.
     pub key: KeyConfig,
+    /// How passwords are kept.
+    #[serde(default)]
+    pub password: PasswordConfig,
     /// How it is reached.
     #[serde(default)]
     pub server: ServerConfig,
@@ -85,6 +90,50 @@ impl KeyConfig {
     /// Gives the root key.
     pub fn load_root(&self) -> Result<Secret> {
         Provider::parse(&self.root).and_then(|place| place.load()).map_err(|e| Error::Internal(e.to_string()))
+    }
+}
+
+/// `[password]`
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PasswordConfig {
+    /// `argon2id` or `bcrypt` [default: argon2id].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hash: Option<HashName>,
+    /// A file of passwords that nobody may choose, one in each line, beside the common ones.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub blocked: Option<PathBuf>,
+}
+
+/// A way to hash passwords.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum HashName {
+    /// Argon2id.
+    Argon2id,
+    /// bcrypt.
+    Bcrypt,
+}
+
+impl PasswordConfig {
+    /// How new passwords are hashed.
+    pub fn scheme(&self) -> Scheme {
+        match self.hash {
+            Some(HashName::Bcrypt) => Scheme::Bcrypt,
+            Some(HashName::Argon2id) | None => Scheme::Argon2id,
+        }
+    }
+
+    /// The operator's own list of passwords that nobody may choose, in lower case.
+    pub fn blocked(&self) -> Result<HashSet<String>> {
+        let Some(path) = &self.blocked else { return Ok(HashSet::new()) };
+        let text = fs::read_to_string(path).map_err(|e| {
+            Error::Internal(format!(
+                "[password] blocked in strongroom.toml: {}: {e}; give a file that can be read, or take the line out",
+                path.display()
+            ))
+        })?;
+        Ok(text.lines().map(|line| line.trim().to_lowercase()).filter(|line| !line.is_empty()).collect())
     }
 }
 

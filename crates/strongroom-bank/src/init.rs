@@ -20,7 +20,7 @@ use strongroom_store::{Id, accounts, meta, schema};
 use crate::account::new_account;
 use crate::era::Eras;
 use crate::head::Head;
-use crate::home::{BankConfig, Config, DatabaseConfig, Home, KeyConfig, ServerConfig, TlsConfig};
+use crate::home::{BankConfig, Config, DatabaseConfig, Home, KeyConfig, PasswordConfig, ServerConfig, TlsConfig};
 use crate::keyring::Keyring;
 use crate::tx::{LogState, Tx};
 use crate::{Database, Error, Result, clock, hex, people};
@@ -134,6 +134,7 @@ fn configure(home: &Home, options: &Options, store: &Id) -> Result<Config> {
                 .map_err(|e| Error::Malformed(format!("--password-file: {e}")))?,
         },
         key: KeyConfig { root, rotate_after_days: None, rotate_after_uses: None },
+        password: PasswordConfig::default(),
         server: ServerConfig::default(),
         tls: TlsConfig::default(),
     })

@@ -63,8 +63,10 @@ pub struct KeyName {
 }
 
 /// Purposes whose keys can be followed by a next version.
+/// Not the log's, which others know, nor the pepper's, whose old version is needed until everyone has signed in.
 const ROTATABLE: [Purpose; 6] =
     [Purpose::Credential, Purpose::Bank, Purpose::Token, Purpose::Mac, Purpose::Index, Purpose::Person];
+const ROTATABLE_BY_NAME: [Purpose; 2] = [Purpose::Log, Purpose::Pepper];
 /// People's keys followed at a time.
 const PAGE: i64 = 1_000;
 
@@ -173,10 +175,11 @@ fn parsed(person: &str) -> Result<PersonId> {
 }
 
 fn rotatable(name: &str) -> Result<Purpose> {
-    let purpose = Purpose::from_name(name).filter(|purpose| ROTATABLE.contains(purpose) || *purpose == Purpose::Log);
+    let purpose =
+        Purpose::from_name(name).filter(|purpose| ROTATABLE.contains(purpose) || ROTATABLE_BY_NAME.contains(purpose));
     purpose.ok_or_else(|| {
         let names: Vec<&str> = ROTATABLE.iter().map(|purpose| purpose.name()).collect();
-        Error::Malformed(format!("`{name}` cannot be rotated; give one of {}, log", names.join(", ")))
+        Error::Malformed(format!("`{name}` cannot be rotated; give one of {}, pepper, log", names.join(", ")))
     })
 }
 

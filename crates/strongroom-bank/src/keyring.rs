@@ -49,8 +49,7 @@ pub struct Keyring {
     tokens: RwLock<Arc<Tokens>>,
     indexes: RwLock<Arc<Indexes>>,
     macs: RwLock<Arc<Macs>>,
-    /// Hashes passwords, with the pepper.
-    pub hasher: Hasher,
+    hasher: RwLock<Arc<Hasher>>,
 }
 
 /// The keys of access tokens: the one that signs, and those whose tokens may still be out.
@@ -90,17 +89,6 @@ impl Keyring {
             keks.insert(purpose, Arc::new(wrapped::kek(c, root, purpose.name())?));
         }
         let rows = |c: &mut dyn Connection, purpose: Purpose| keys::of_series(c, purpose.name(), &SINGLE);
-        let mut single = |purpose: Purpose| -> Result<Secret> {
-            let active = rows(c, purpose)?.into_iter().find(|row| row.state == State::Active as i64);
-            let active = active.ok_or_else(|| {
-                Error::Integrity(format!(
-                    "the keyring has no active {} key; restore keys.db from its backup",
-                    purpose.name()
-                ))
-            })?;
-            wrapped::unwrap(&keks[&purpose], &active)
-        };
-        let hasher = Hasher::new(&single(Purpose::Pepper)?);
         let sealing = |c: &mut dyn Connection, purpose: Purpose, suite: Suite| -> Result<RwLock<Arc<Series>>> {
             Ok(RwLock::new(Arc::new(Series::open(&keks[&purpose], &rows(c, purpose)?, suite)?)))
         };
@@ -111,9 +99,9 @@ impl Keyring {
             tokens: RwLock::new(Arc::new(Tokens::open(&keks[&Purpose::Token], &rows(c, Purpose::Token)?)?)),
             indexes: RwLock::new(Arc::new(Indexes::open(&keks[&Purpose::Index], &rows(c, Purpose::Index)?)?)),
             macs: RwLock::new(Arc::new(Macs::open(&keks[&Purpose::Mac], &rows(c, Purpose::Mac)?)?)),
+            hasher: RwLock::new(Arc::new(peppered(&keks[&Purpose::Pepper], &rows(c, Purpose::Pepper)?)?)),
             people: RwLock::default(),
             keks: RwLock::new(keks),
-            hasher,
             connection: Mutex::new(connection),
         })
     }
@@ -152,6 +140,11 @@ impl Keyring {
     /// The keys of blind indexes.
     pub fn indexes(&self) -> Arc<Indexes> {
         self.indexes.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Hashes passwords, with the pepper.
+    pub fn hasher(&self) -> Arc<Hasher> {
+        self.hasher.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// The keys that authenticate rows.
@@ -246,6 +239,13 @@ impl Keyring {
     fn locked(&self) -> MutexGuard<'_, Box<dyn Connection>> {
         self.connection.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// The hasher of passwords with all versions of the pepper that may check.
+fn peppered(kek: &Secret, rows: &[WrappedKey]) -> Result<Hasher> {
+    let usable = wrapped::usable(rows, "pepper")?;
+    let open = |row: &WrappedKey| Ok((row.version as u32, wrapped::unwrap(kek, row)?));
+    Ok(Hasher::new(usable.into_iter().map(open).collect::<Result<_>>()?))
 }
 
 impl Tokens {

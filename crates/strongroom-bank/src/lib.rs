@@ -4,6 +4,7 @@
 //! decided by a pure function and done inside the writer's batch. **Absence:** no HTTP, no HTML,
 //! no argument parsing; and nothing but `clock` reads the time.
 
+use std::collections::HashSet;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::thread::JoinHandle;
@@ -95,6 +96,7 @@ pub struct Bank {
     known_owners: Known<Option<Id>>,
     known_tokens: sessions::KnownTokens,
     site: Arc<Site>,
+    blocked_passwords: HashSet<String>,
     stopped: Arc<Stopped>,
     _lock: std::fs::File,
 }
@@ -266,6 +268,7 @@ impl Bank {
             .spawn(move || writer.run(&tasks))
             .map_err(|e| Error::Internal(format!("cannot start the writer: {e}")))?;
         tend_wal(database.clone(), Arc::downgrade(&counters));
+        let blocked_passwords = config.password.blocked()?;
         let host = config.server.host.as_deref().unwrap_or("localhost");
         let site = Site::new(host, &config.bank.name)
             .map_err(|e| Error::Internal(format!("[server] host in strongroom.toml must be a host name: {e}")))?;
@@ -294,6 +297,7 @@ impl Bank {
             known_owners: Known::default(),
             known_tokens: sessions::KnownTokens::default(),
             site: Arc::new(site),
+            blocked_passwords,
             stopped,
             _lock: lock,
         });

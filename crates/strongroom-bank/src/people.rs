@@ -1,6 +1,10 @@
 //! Signing up, accepting an invitation, and a person's own data: sealed before it leaves this
 //! process, opened for its owner.
 
+mod import;
+
+pub use import::{Coming, Refusal};
+
 use strongroom_crypto::blind;
 use strongroom_crypto::digest::sha256;
 use strongroom_crypto::random;
@@ -82,7 +86,7 @@ const ENROLMENT_VALID_US: i64 = 7 * 24 * 3600 * 1_000_000;
 impl Bank {
     /// Adds a customer. A known e-mail address or phone number answers as a new one.
     pub async fn sign_up(&self, form: SignUp, source: &Source) -> Result<PersonId> {
-        let mut errors = check(&form);
+        let mut errors = self.check(&form);
         if form.email.is_none() && form.phone.is_none() {
             errors.push(FieldError {
                 field: "email",
@@ -96,6 +100,19 @@ impl Bank {
         self.add_person(form, "customer", None, source).await
     }
 
+    /// Field by field, in words a person understands; the password too.
+    fn check(&self, form: &SignUp) -> Vec<FieldError> {
+        let own: Vec<&str> =
+            [Some(form.username.as_str()), form.full_name.as_deref(), form.email.as_deref(), form.phone.as_deref()]
+                .into_iter()
+                .flatten()
+                .collect();
+        let is_blocked = self.blocked_passwords.contains(&form.password.to_lowercase());
+        let mut errors = check_fields(form);
+        errors.extend(credential::check_password(&form.password, true, &own, is_blocked).err().into_iter().flatten());
+        errors
+    }
+
     /// Adds a person of the demo, under any role.
     pub(crate) async fn sign_up_as(&self, form: SignUp, role: &str) -> Result<PersonId> {
         self.add_person(form, role, None, &Source::default()).await
@@ -103,7 +120,7 @@ impl Bank {
 
     /// Accepts an invitation: the code gives the role.
     pub async fn enrol(&self, code: &str, form: SignUp, source: &Source) -> Result<PersonId> {
-        let errors = check(&form);
+        let errors = self.check(&form);
         if !errors.is_empty() {
             return Err(Error::Invalid(errors));
         }
@@ -158,10 +175,13 @@ impl Bank {
         let now_us = clock::now_us();
         let id = PersonId::from_time(now_us, random::bytes());
         let turn = self.turn_to_hash().await?;
-        let (keys, role) = (self.keys.clone(), role.to_owned());
+        let (keys, role, scheme) = (self.keys.clone(), role.to_owned(), self.config.password.scheme());
         let prepared = tokio::task::spawn_blocking(move || {
             keys.create_person(id.0, now_us)?;
-            prepare(&keys, id.0, &form, &role, now_us)
+            {
+                let hash = keys.hasher().hash(scheme, &form.password);
+                prepare(&keys, id.0, &form, &hash, &role, now_us)
+            }
         });
         let person = prepared.await.map_err(|e| Error::Internal(e.to_string()))?;
         drop(turn);
@@ -180,18 +200,10 @@ fn refused_code() -> Error {
     }
 }
 
-/// Field by field, in words a person understands.
-fn check(form: &SignUp) -> Vec<FieldError> {
-    let own: Vec<&str> =
-        [Some(form.username.as_str()), form.full_name.as_deref(), form.email.as_deref(), form.phone.as_deref()]
-            .into_iter()
-            .flatten()
-            .collect();
+/// All but the password.
+fn check_fields(form: &SignUp) -> Vec<FieldError> {
     let mut errors = Vec::new();
     errors.extend(credential::check_username(&form.username).err());
-    if let Err(more) = credential::check_password(&form.password, true, &own) {
-        errors.extend(more);
-    }
     errors.extend(form.full_name.as_deref().and_then(|v| credential::check_full_name(v).err()));
     errors.extend(form.email.as_deref().and_then(|v| credential::check_email(v).err()));
     errors.extend(form.phone.as_deref().and_then(|v| credential::check_phone(v).err()));
@@ -201,7 +213,7 @@ fn check(form: &SignUp) -> Vec<FieldError> {
     errors
 }
 
-fn prepare(keys: &Keyring, id: Id, form: &SignUp, role: &str, now_us: i64) -> Result<NewPerson> {
+fn prepare(keys: &Keyring, id: Id, form: &SignUp, hash: &str, role: &str, now_us: i64) -> Result<NewPerson> {
     let normal = |r: std::result::Result<String, blind::NotNormal>| {
         r.map_err(|_| Error::field("username", "malformed", "This cannot be used."))
     };
@@ -211,7 +223,6 @@ fn prepare(keys: &Keyring, id: Id, form: &SignUp, role: &str, now_us: i64) -> Re
     let national_id = form.national_id.as_deref().map(|v| normal(blind::normal_national_id(v))).transpose()?;
     let sealed = |column: ColumnId, value: &str| keys.seal(Some(&id), column, &id, value.as_bytes());
     let optional = |column, value: &Option<String>| value.as_deref().map(|v| sealed(column, v)).transpose();
-    let hash = keys.hasher.hash(&form.password);
     let mut row = PersonRow {
         id,
         status: Standing::Active as i64,

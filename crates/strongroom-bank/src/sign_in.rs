@@ -3,6 +3,7 @@
 
 use strongroom_crypto::blind;
 use strongroom_crypto::digest::sha256;
+use strongroom_crypto::password::Checked;
 use strongroom_crypto::random;
 use strongroom_identity::factor::FactorKind;
 use strongroom_identity::person::Standing;
@@ -60,7 +61,8 @@ impl Bank {
         let person = self.read(move |c| Ok(identity::person_by_username(c, &indexes)?)).await?;
         let person = person.filter(|row| row.check(&self.keys).is_ok());
         let hash = person.as_ref().and_then(|row| self.password_hash(row));
-        let matches = self.check_password(password, hash).await?;
+        let checked = self.check_password(password, hash).await?;
+        let matches = checked != Checked::Wrong;
         let known = person.as_ref().map(|row| row.id);
         let right = person.filter(|row| matches && Standing::from_number(row.status) == Standing::Active);
         let Some(person) = right else {
@@ -70,6 +72,9 @@ impl Bank {
             self.change(move |tx| tx.audit(wrong.clone())).await?;
             return Err(Error::BadCredentials);
         };
+        if checked == Checked::Outdated {
+            self.renew_hash(&person, password).await?;
+        }
         let secret: [u8; 32] = random::bytes();
         let (purpose, factors) = self
             .change(move |tx| {
@@ -131,15 +136,34 @@ impl Bank {
     }
 
     /// Checks a password on the bounded pool, in the same time whether or not there is a hash.
-    pub(crate) async fn check_password(&self, password: &str, hash: Option<String>) -> Result<bool> {
+    pub(crate) async fn check_password(&self, password: &str, hash: Option<String>) -> Result<Checked> {
         let _turn = self.turn_to_hash().await?;
-        let (keys, password) = (self.keys.clone(), password.to_owned());
-        let checked = tokio::task::spawn_blocking(move || {
-            let known = hash.is_some();
-            let hash = hash.unwrap_or_else(|| keys.hasher.dummy().to_owned());
-            keys.hasher.verify(&password, &hash) && known
+        let (hasher, scheme, password) = (self.keys.hasher(), self.config.password.scheme(), password.to_owned());
+        let checked = tokio::task::spawn_blocking(move || match hash {
+            Some(hash) => hasher.check(scheme, &password, &hash),
+            None => {
+                hasher.check(scheme, &password, hasher.dummy(scheme));
+                Checked::Wrong
+            }
         });
         checked.await.map_err(|e| Error::Internal(e.to_string()))
+    }
+
+    /// Puts a hash as the bank makes them today in the place of an older or imported one.
+    async fn renew_hash(&self, person: &PersonRow, password: &str) -> Result<()> {
+        let _turn = self.turn_to_hash().await?;
+        let (hasher, scheme, password) = (self.keys.hasher(), self.config.password.scheme(), password.to_owned());
+        let hash = tokio::task::spawn_blocking(move || hasher.hash(scheme, &password));
+        let hash = hash.await.map_err(|e| Error::Internal(e.to_string()))?;
+        let sealed = self.keys.seal_credential(column::PASSWORD, &person.id, hash.as_bytes());
+        let (id, before) = (person.id, person.password.clone());
+        self.change(move |tx| {
+            if identity::renew_password(tx.connection, &id, &before, &sealed)? {
+                tx.audit(Event::of(id, "password.rehashed"))?;
+            }
+            Ok(())
+        })
+        .await
     }
 }
 

@@ -1,80 +1,174 @@
-//! Password hashes: Argon2id (RFC 9106) with 19 MiB, two passes, one lane, and a pepper from the
-//! keyring as its secret input. Passwords are put in NFC first, so that the same keys pressed on
-//! another device give the same hash.
+//! Password hashes. The bank's own: Argon2id (RFC 9106) with 19 MiB, two passes, one lane and a pepper from
+//! the keyring as its secret input; or, where the operator chooses so, bcrypt (cost 12) of an HMAC of the
+//! password under the pepper, so that its limit of 72 bytes never bites. Passwords are put in NFC first, so
+//! that the same keys pressed on another device give the same hash.
+//!
+//! Hashes that other systems made are checked too, and followed by one of ours at the first sign-in.
+
+mod imported;
+
+use std::sync::OnceLock;
 
 use argon2::password_hash::{PasswordHasher, PasswordVerifier};
 use argon2::{Algorithm, Argon2, Params, Version};
 use unicode_normalization::UnicodeNormalization;
 use zeroize::Zeroizing;
 
+use crate::base64url;
+use crate::mac::MacKey;
 use crate::random;
 use crate::secret::Secret;
+
+pub use imported::{Imported, Unreadable};
 
 const MEMORY_KIB: u32 = 19_456;
 const PASSES: u32 = 2;
 const LANES: u32 = 1;
+const BCRYPT_COST: u32 = 12;
+/// What a stored hash of another system begins with.
+const IMPORTED: &str = "import:";
+
+/// How new passwords are hashed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Scheme {
+    /// Argon2id.
+    #[default]
+    Argon2id,
+    /// bcrypt.
+    Bcrypt,
+}
+
+/// What a password is to a stored hash.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Checked {
+    /// Another password.
+    Wrong,
+    /// The password.
+    Right,
+    /// The password; its hash is to be made anew: another scheme, other parameters, an older pepper.
+    Outdated,
+}
 
 /// Hashes and checks passwords.
 pub struct Hasher {
-    pepper: Secret,
-    dummy: String,
+    /// By version, the active one first.
+    peppers: Vec<(u32, Secret)>,
+    dummies: [OnceLock<String>; 2],
 }
 
-#[allow(clippy::expect_used)] // the parameters are constants within Argon2's bounds
+#[allow(clippy::expect_used)] // the parameters are constants within the algorithms' bounds
 impl Hasher {
-    /// With the bank's pepper.
-    pub fn new(pepper: &Secret) -> Self {
-        let mut hasher = Hasher { pepper: Secret::from_bytes(*pepper.expose()), dummy: String::new() };
-        let nobodys: String = random::bytes::<32>().iter().map(|b| format!("{b:02x}")).collect();
-        hasher.dummy = hasher.hash(&nobodys);
-        hasher
+    /// With the versions of the bank's pepper, the active one first.
+    pub fn new(peppers: Vec<(u32, Secret)>) -> Self {
+        Hasher { peppers, dummies: [OnceLock::new(), OnceLock::new()] }
     }
 
-    fn argon2(&self) -> Argon2<'_> {
-        let params = Params::new(MEMORY_KIB, PASSES, LANES, None).expect("the parameters are within bounds");
-        Argon2::new_with_secret(self.pepper.expose(), Algorithm::Argon2id, Version::V0x13, params)
-            .expect("the pepper is short enough")
-    }
-
-    /// The hash of a password, as a PHC string.
-    pub fn hash(&self, password: &str) -> String {
+    /// The hash of a password, as it is stored: the pepper's version and a PHC or bcrypt string.
+    pub fn hash(&self, scheme: Scheme, password: &str) -> String {
+        let (version, pepper) = &self.peppers[0];
         let normal = Zeroizing::new(password.nfc().collect::<String>());
-        let salt = random::bytes::<16>();
-        self.argon2()
-            .hash_password_with_salt(normal.as_bytes(), &salt)
-            .expect("hashing has no other failure")
-            .to_string()
+        let hash = match scheme {
+            Scheme::Argon2id => argon2(pepper)
+                .hash_password_with_salt(normal.as_bytes(), &random::bytes::<16>())
+                .expect("hashing has no other failure")
+                .to_string(),
+            Scheme::Bcrypt => bcrypt::hash_with_salt(&*peppered(pepper, &normal), BCRYPT_COST, random::bytes())
+                .expect("the input is short and the cost within bounds")
+                .to_string(),
+        };
+        format!("{version}{hash}")
     }
 
-    /// Whether a password has this hash.
-    pub fn verify(&self, password: &str, hash: &str) -> bool {
+    /// Whether a password has this stored hash, and whether a new one is due.
+    pub fn check(&self, scheme: Scheme, password: &str, stored: &str) -> Checked {
+        if let Some(imported) = stored.strip_prefix(IMPORTED) {
+            let matches = Imported::parse(imported).is_ok_and(|hash| hash.matches(password));
+            return if matches { Checked::Outdated } else { Checked::Wrong };
+        }
+        let Some((version, hash)) = stored.find('$').map(|at| stored.split_at(at)) else { return Checked::Wrong };
+        let Some((_, pepper)) = self.peppers.iter().find(|(known, _)| known.to_string() == version) else {
+            return Checked::Wrong;
+        };
         let normal = Zeroizing::new(password.nfc().collect::<String>());
-        match argon2::PasswordHash::new(hash) {
-            Ok(hash) => self.argon2().verify_password(normal.as_bytes(), &hash).is_ok(),
-            Err(_) => false,
+        let (matches, is_current) = match hash.starts_with("$argon2id$") {
+            true => (
+                argon2::PasswordHash::new(hash)
+                    .is_ok_and(|hash| argon2(pepper).verify_password(normal.as_bytes(), &hash).is_ok()),
+                scheme == Scheme::Argon2id
+                    && hash.starts_with(&format!("$argon2id$v=19$m={MEMORY_KIB},t={PASSES},p={LANES}$")),
+            ),
+            false => (
+                bcrypt::verify(&*peppered(pepper, &normal), hash).unwrap_or(false),
+                scheme == Scheme::Bcrypt && hash.starts_with(&format!("$2b${BCRYPT_COST}$")),
+            ),
+        };
+        match (matches, is_current && *version == self.peppers[0].0.to_string()) {
+            (false, _) => Checked::Wrong,
+            (true, true) => Checked::Right,
+            (true, false) => Checked::Outdated,
         }
     }
 
     /// A hash that nobody's password has: checked when there is no one to check, so that the
     /// answer takes as long.
-    pub fn dummy(&self) -> &str {
-        &self.dummy
+    pub fn dummy(&self, scheme: Scheme) -> &str {
+        let nobodys = || random::bytes::<32>().iter().map(|b| format!("{b:02x}")).collect::<String>();
+        self.dummies[scheme as usize].get_or_init(|| self.hash(scheme, &nobodys()))
     }
+}
+
+/// What is stored for a hash that another system made.
+pub fn stored_import(hash: &Imported) -> String {
+    format!("{IMPORTED}{}", hash.text())
+}
+
+#[allow(clippy::expect_used)] // the parameters are constants within Argon2's bounds
+fn argon2(pepper: &Secret) -> Argon2<'_> {
+    let params = Params::new(MEMORY_KIB, PASSES, LANES, None).expect("the parameters are within bounds");
+    Argon2::new_with_secret(pepper.expose(), Algorithm::Argon2id, Version::V0x13, params)
+        .expect("the pepper is short enough")
+}
+
+/// 43 characters for bcrypt, whatever the password's length.
+fn peppered(pepper: &Secret, normal: &str) -> Zeroizing<String> {
+    let tag = Zeroizing::new(MacKey::new(pepper).tag("bcrypt", &[normal.as_bytes()]));
+    Zeroizing::new(base64url::encode(&*tag))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn hasher(peppers: &[(u32, u8)]) -> Hasher {
+        Hasher::new(peppers.iter().map(|(version, byte)| (*version, Secret::from_bytes([*byte; 32]))).collect())
+    }
+
     #[test]
     fn hashes_are_salted_peppered_and_normalised() {
-        let hasher = Hasher::new(&Secret::from_bytes([1; 32]));
-        let hash = hasher.hash("Jose\u{301} y Ana");
-        assert!(hash.starts_with("$argon2id$v=19$m=19456,t=2,p=1$"), "{hash}");
-        assert_ne!(hash, hasher.hash("Jose\u{301} y Ana"));
-        assert!(hasher.verify("Jos\u{e9} y Ana", &hash));
-        assert!(!hasher.verify("Jos\u{e9} y Ane", &hash));
-        assert!(!Hasher::new(&Secret::from_bytes([2; 32])).verify("Jos\u{e9} y Ana", &hash));
-        assert!(!hasher.verify("", hasher.dummy()) && !hasher.verify("x", "not a hash"));
+        let hasher = hasher(&[(1, 1)]);
+        for (scheme, start) in [(Scheme::Argon2id, "1$argon2id$v=19$m=19456,t=2,p=1$"), (Scheme::Bcrypt, "1$2b$12$")] {
+            let hash = hasher.hash(scheme, "Jose\u{301} y Ana");
+            assert!(hash.starts_with(start), "{hash}");
+            assert_ne!(hash, hasher.hash(scheme, "Jose\u{301} y Ana"));
+            assert_eq!(hasher.check(scheme, "Jos\u{e9} y Ana", &hash), Checked::Right);
+            assert_eq!(hasher.check(scheme, "Jos\u{e9} y Ane", &hash), Checked::Wrong);
+            assert_eq!(self::hasher(&[(1, 2)]).check(scheme, "Jos\u{e9} y Ana", &hash), Checked::Wrong);
+            assert_eq!(hasher.check(scheme, "", hasher.dummy(scheme)), Checked::Wrong);
+            let long = "long ".repeat(40);
+            let hash = hasher.hash(scheme, &long);
+            assert_eq!(hasher.check(scheme, &format!("{long}x"), &hash), Checked::Wrong, "nothing is cut off");
+        }
+        assert_eq!(hasher.check(Scheme::Argon2id, "x", "not a hash"), Checked::Wrong);
+    }
+
+    #[test]
+    fn another_scheme_and_an_older_pepper_are_outdated() {
+        let (old, both) = (hasher(&[(1, 1)]), hasher(&[(2, 2), (1, 1)]));
+        let hash = old.hash(Scheme::Argon2id, "a password");
+        assert_eq!(both.check(Scheme::Argon2id, "a password", &hash), Checked::Outdated);
+        assert_eq!(old.check(Scheme::Bcrypt, "a password", &hash), Checked::Outdated);
+        let new = both.hash(Scheme::Argon2id, "a password");
+        assert_eq!(both.check(Scheme::Argon2id, "a password", &new), Checked::Right);
+        assert_eq!(old.check(Scheme::Argon2id, "a password", &new), Checked::Wrong, "the pepper is not known");
     }
 }

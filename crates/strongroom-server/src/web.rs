@@ -47,6 +47,7 @@ pub fn routes() -> Router<Arc<App>> {
         .route("/sign-out", post(sign_in::sign_out))
         .route("/session", get(sign_in::still_here))
         .route("/sign-up", get(sign_up::page).post(sign_up::submit))
+        .route("/sign-up/strength", post(sign_up::strength))
         .route("/join", get(sign_up::join_page).post(sign_up::join))
         .route("/enrol", get(enrol::page).post(enrol::confirm))
         .route("/accounts", get(accounts::list).post(accounts::open))

@@ -164,6 +164,12 @@ pub fn update_person(connection: &mut dyn Connection, person: &PersonRow) -> Res
     Ok(())
 }
 
+/// Puts another hash of the same password in place. `false`: it has changed since it was read.
+pub fn renew_password(connection: &mut dyn Connection, person: &Id, before: &[u8], sealed: &[u8]) -> Result<bool> {
+    let sql = "UPDATE people SET password = ? WHERE id = ? AND password = ?";
+    Ok(connection.execute(sql, &[Value::Bytes(sealed), Value::Bytes(person), Value::Bytes(before)])? == 1)
+}
+
 /// Takes away what a person told, how they are found and how they signed in. The username's index
 /// must be something: a random one finds nobody.
 pub fn blank_person(connection: &mut dyn Connection, person: &Id, nobody: &Id) -> Result<()> {

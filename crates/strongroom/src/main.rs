@@ -21,6 +21,7 @@ mod signup;
 mod status;
 mod tls;
 mod transfer;
+mod user;
 mod verify_receipt;
 
 use std::io::Write;
@@ -74,6 +75,9 @@ enum Command {
     /// The bank's keys: their state, their next versions, their end
     #[command(subcommand)]
     Keys(keys::Verb),
+    /// People of the bank
+    #[command(subcommand)]
+    User(user::Verb),
     /// Read and check the log of what happened that matters for security
     #[command(subcommand)]
     Audit(audit::Verb),
@@ -156,6 +160,7 @@ fn run(program: Program) -> Outcome {
         Command::Doctor => status::doctor(&global),
         Command::Ledger(verb) => ledger::run(&global, verb),
         Command::Keys(verb) => keys::run(&global, verb),
+        Command::User(verb) => user::run(&global, verb),
         Command::Audit(verb) => audit::run(&global, verb),
         Command::Tls(verb) => tls::run(&global, verb),
         Command::Signup(args) => block_on(signup::run(&global, args)),

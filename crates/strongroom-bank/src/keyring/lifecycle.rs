@@ -13,7 +13,7 @@ use super::indexes::Indexes;
 use super::macs::Macs;
 use super::series::Series;
 use super::wrapped::{self, KEK};
-use super::{Keyring, Purpose, SINGLE, Tokens};
+use super::{Keyring, Purpose, SINGLE, Tokens, peppered};
 use crate::{Error, Result, hex};
 
 /// Keys re-wrapped at a time.
@@ -63,10 +63,10 @@ impl Keyring {
     /// Marks a version as known to someone else. An active one is followed first.
     pub fn compromise(&self, purpose: Purpose, series: &Id, version: i64, now_us: i64) -> Result<()> {
         let is_active = self.version(purpose, series, version)?.state == State::Active as i64;
-        if is_active && !purpose.is_renewed() && purpose != Purpose::Token {
+        if is_active && purpose == Purpose::Log {
             return Err(refused(
                 "key_active",
-                "This key is active and has no next version yet. The log's is followed with `keys rotate log`; the pepper's cannot be followed.",
+                "This key is active and has no next version yet. Follow it with `keys rotate log` first.",
             ));
         }
         if is_active {
@@ -206,7 +206,12 @@ impl Keyring {
             }
             Purpose::Bank => &self.bank,
             Purpose::Credential => &self.credential,
-            Purpose::Log | Purpose::Pepper => return Ok(()),
+            Purpose::Pepper => {
+                let hasher = peppered(&kek, &keys::of_series(connection, purpose.name(), series)?)?;
+                *self.hasher.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(hasher);
+                return Ok(());
+            }
+            Purpose::Log => return Ok(()),
         };
         let Some(suite) = purpose.suite() else { return Ok(()) };
         let opened = Series::open(&kek, &keys::of_series(connection, purpose.name(), series)?, suite)?;

@@ -26,6 +26,7 @@ const ASSETS: &[Asset] = &[
     asset!("device.js", "text/javascript; charset=utf-8"),
     asset!("order.js", "text/javascript; charset=utf-8"),
     asset!("passkey.js", "text/javascript; charset=utf-8"),
+    asset!("strength.js", "text/javascript; charset=utf-8"),
     asset!("session.js", "text/javascript; charset=utf-8"),
 ];
 

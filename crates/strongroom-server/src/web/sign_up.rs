@@ -3,11 +3,12 @@
 use std::sync::Arc;
 
 use axum::extract::State;
-use axum::http::StatusCode;
-use axum::response::Response;
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
 use strongroom_bank::Error;
 use strongroom_bank::audit::Source;
 use strongroom_bank::people::SignUp;
+use strongroom_identity::credential::{self, Strength};
 
 use super::fields::Field;
 use super::pages::{SignUpPage, Trouble};
@@ -29,6 +30,16 @@ pub async fn submit(State(app): State<Arc<App>>, visitor: Visitor, From(source):
         Ok(response) => response,
         Err(error) => again(&visitor, sign_up_page, &posted, &error),
     }
+}
+
+/// `POST /sign-up/strength`: how well a password would stand, asked while it is typed. Nothing is kept.
+pub async fn strength(posted: Posted) -> Response {
+    let own = [posted.text("username"), posted.text("email"), posted.text("full_name")];
+    // Beyond this nothing changes, and the estimate takes its time.
+    let typed: String = posted.text("password").chars().take(100).collect();
+    let Strength { score, words } = credential::strength(&typed, &own);
+    let body = serde_json::json!({"score": score, "words": words});
+    ([(header::CONTENT_TYPE, "application/json")], body.to_string()).into_response()
 }
 
 /// `GET /join`

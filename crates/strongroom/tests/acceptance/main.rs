@@ -22,6 +22,7 @@ mod memory;
 mod older_copy;
 mod once;
 mod passkeys;
+mod passwords;
 mod path;
 mod receipts;
 mod refusals;

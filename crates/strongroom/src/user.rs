@@ -1,0 +1,114 @@
+//! `strongroom user`: people of the bank. Importing reads a file at the bank's own console.
+
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+use serde_json::json;
+use strongroom_bank::Bank;
+use strongroom_bank::people::{Coming, Refusal, SignUp};
+
+use crate::Global;
+use crate::failure::{Exit, Failure, Outcome};
+
+/// What to do with people.
+#[derive(clap::Subcommand, Debug)]
+pub enum Verb {
+    /// Bring people over from another system, with the password hashes that it made
+    Import {
+        /// CSV with a header, or a JSON array: username, password_hash, email, phone, full_name, national_id,
+        /// date_of_birth, address
+        file: PathBuf,
+        /// The role they get
+        #[arg(long, default_value = "customer")]
+        role: String,
+        /// Only look whether all of them could be imported
+        #[arg(long)]
+        dry_run: bool,
+    },
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Row {
+    username: String,
+    password_hash: String,
+    #[serde(default)]
+    email: Option<String>,
+    #[serde(default)]
+    phone: Option<String>,
+    #[serde(default)]
+    full_name: Option<String>,
+    #[serde(default)]
+    national_id: Option<String>,
+    #[serde(default)]
+    date_of_birth: Option<String>,
+    #[serde(default)]
+    address: Option<String>,
+}
+
+/// Refusals that are shown.
+const SHOWN_MAX: usize = 20;
+
+/// Runs a verb.
+pub fn run(global: &Global, verb: Verb) -> Outcome {
+    let Verb::Import { file, role, dry_run } = verb;
+    let people: Vec<Coming> = read(&file)?.into_iter().map(coming).collect();
+    let bank = Bank::open(&global.home())?;
+    let refusals = bank.check_import(&people)?;
+    if !refusals.is_empty() {
+        return Err(refused(global, people.len(), &refusals));
+    }
+    let imported = if dry_run { 0 } else { bank.import(&people, &role)? };
+    bank.close();
+    global.print(&json!({"ok": true, "people": people.len(), "imported": imported}), || match dry_run {
+        true => format!("All {} people can be imported.", people.len()),
+        false => format!("{imported} people were imported. They sign in with the passwords they have."),
+    });
+    Ok(())
+}
+
+fn refused(global: &Global, people: usize, refusals: &[Refusal]) -> Failure {
+    let listed: Vec<_> = refusals
+        .iter()
+        .map(|r| json!({"number": r.number, "field": r.field.field, "code": r.field.code, "detail": r.field.detail}))
+        .collect();
+    global.print(&json!({"ok": false, "people": people, "refusals": listed}), || {
+        let line = |r: &Refusal| format!("number {}, {}: {}", r.number, r.field.field, r.field.detail);
+        refusals.iter().take(SHOWN_MAX).map(line).collect::<Vec<_>>().join("\n")
+    });
+    let count = refusals.len();
+    Failure::new(
+        Exit::Failed,
+        format!("{count} things are wrong in the file; nobody was imported. Mend them and try again"),
+    )
+}
+
+fn read(file: &Path) -> Outcome<Vec<Row>> {
+    let unreadable = |what: String| Failure::new(Exit::Failed, format!("{}: {what}", file.display()));
+    let text = std::fs::read_to_string(file).map_err(|e| unreadable(e.to_string()))?;
+    if text.trim_start().starts_with('[') {
+        // serde's own words may hold a value: its place is enough.
+        let what = "not an array of people with the fields that `--help` lists";
+        return serde_json::from_str(&text)
+            .map_err(|e| unreadable(format!("line {}, column {}: {what}", e.line(), e.column())));
+    }
+    let mut reader = csv::ReaderBuilder::new().trim(csv::Trim::All).from_reader(text.as_bytes());
+    let what = "not a row with the columns that `--help` lists; the first line must name them";
+    let numbered = (1..).zip(reader.deserialize());
+    numbered.map(|(number, row)| row.map_err(|_| unreadable(format!("number {number}: {what}")))).collect()
+}
+
+fn coming(row: Row) -> Coming {
+    let given = |text: Option<String>| text.filter(|text| !text.trim().is_empty());
+    let form = SignUp {
+        username: row.username.trim().to_owned(),
+        password: String::new(),
+        full_name: given(row.full_name),
+        email: given(row.email),
+        phone: given(row.phone),
+        national_id: given(row.national_id),
+        date_of_birth: given(row.date_of_birth),
+        address: given(row.address),
+    };
+    Coming { form, password_hash: row.password_hash.trim().to_owned() }
+}
