@@ -138,6 +138,28 @@ bodies! {
         assertion: Option<Value>,
     }
 
+    /// `PATCH /v1/me`: what is left out stays as it is.
+    ProfileChange {
+        /// Full name.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        full_name: Option<String>,
+        /// E-mail address; needs a fresh factor.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        email: Option<String>,
+        /// Phone number; needs a fresh factor.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        phone: Option<String>,
+        /// Postal address.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        address: Option<String>,
+    }
+
+    /// `POST /v1/me/email/confirm`
+    SentCode {
+        /// The code of the mail.
+        code: String,
+    }
+
     /// `POST /v1/sessions/send`
     SendCode {
         /// From the first step.

@@ -62,6 +62,7 @@ impl Bank {
             row.mac = row.expected(tx.keys);
             identity::insert_device(tx.connection, &row)?;
             tx.audit(Event::by(&caller, "device.added").on(id.0))?;
+            tx.notify(&caller.person, "A signing key was added", "A key that can sign transfers in your name was added at the bank just now. If it was not you, revoke it under Devices and tell the bank at once.")?;
             Ok(id)
         })
         .await

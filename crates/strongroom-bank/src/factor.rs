@@ -1,5 +1,6 @@
 //! Second factors: enrolling, listing, naming and removing them. The kinds stand in files below.
 
+mod email;
 mod passkey;
 pub mod proof;
 mod recovery;
@@ -99,6 +100,7 @@ impl Bank {
             }
             factors::delete(tx.connection, &row.id)?;
             sessions::end_others(tx, &caller.person, Some(&caller.session))?;
+            tx.notify(&caller.person, "A second factor was removed", "A way to prove that it is you was removed at the bank just now. If it was not you, tell the bank at once.")?;
             tx.audit(Event::by(&caller, "factor.removed").on(row.id).noting(kind_name(&row)))
         })
         .await
@@ -268,6 +270,11 @@ pub(crate) fn confirm(tx: &mut Tx<'_>, row: FactorRow) -> Result<()> {
     let (person, id, note) = (row.person, row.id, kind_name(&row));
     write(tx, FactorRow { confirmed_us: Some(tx.now_us), ..row })?;
     tx.audit(Event::of(person, "factor.added").on(id).noting(note))?;
+    tx.notify(
+        &person,
+        "A second factor was added",
+        "A way to prove that it is you was added at the bank just now. If it was not you, tell the bank at once.",
+    )?;
     let mut row = identity::people(tx.connection, &[person])?.pop().ok_or(Error::NotFound)?;
     row.check(tx.keys)?;
     if !row.has_factor {

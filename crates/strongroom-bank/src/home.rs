@@ -21,6 +21,7 @@ use serde::{Deserialize, Serialize};
 use strongroom_crypto::password::Scheme;
 use strongroom_crypto::root::Provider;
 use strongroom_crypto::secret::Secret;
+use strongroom_notify::{Mail, MailConfig};
 use strongroom_sql::{Connection, Role, Url};
 
 use crate::{Error, Result};
@@ -38,6 +39,12 @@ pub struct Config {
     /// How passwords are kept.
     #[serde(default)]
     pub password: PasswordConfig,
+    /// Which second factors there are.
+    #[serde(default)]
+    pub factors: FactorsConfig,
+    /// How mail goes out; without it none does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mail: Option<MailConfig>,
     /// How it is reached.
     #[serde(default)]
     pub server: ServerConfig,
@@ -103,6 +110,15 @@ pub struct PasswordConfig {
     /// A file of passwords that nobody may choose, one in each line, beside the common ones.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub blocked: Option<PathBuf>,
+}
+
+/// `[factors]`
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FactorsConfig {
+    /// No codes by mail or SMS.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub hardened: bool,
 }
 
 /// A way to hash passwords.
@@ -216,6 +232,14 @@ impl Home {
             )));
         }
         Ok(strongroom_sql::open(&Url::Sqlite(path), None, role)?)
+    }
+
+    /// The way out for mail, if one is configured.
+    pub fn mail(&self, config: &Config) -> Result<Option<Mail>> {
+        let Some(mail) = &config.mail else { return Ok(None) };
+        let password = mail.password_file.as_deref().map(read_private).transpose()?;
+        let password = password.map(|password| password.trim_end().to_owned());
+        Mail::new(mail, &self.dir, password).map(Some).map_err(|e| Error::Internal(e.to_string()))
     }
 
     /// Reads the configuration.

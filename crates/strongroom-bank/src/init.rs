@@ -20,7 +20,11 @@ use strongroom_store::{Id, accounts, meta, schema};
 use crate::account::new_account;
 use crate::era::Eras;
 use crate::head::Head;
-use crate::home::{BankConfig, Config, DatabaseConfig, Home, KeyConfig, PasswordConfig, ServerConfig, TlsConfig};
+use strongroom_notify::MailConfig;
+
+use crate::home::{
+    BankConfig, Config, DatabaseConfig, FactorsConfig, Home, KeyConfig, PasswordConfig, ServerConfig, TlsConfig,
+};
 use crate::keyring::Keyring;
 use crate::tx::{LogState, Tx};
 use crate::{Database, Error, Result, clock, hex, people};
@@ -135,6 +139,14 @@ fn configure(home: &Home, options: &Options, store: &Id) -> Result<Config> {
         },
         key: KeyConfig { root, rotate_after_days: None, rotate_after_uses: None },
         password: PasswordConfig::default(),
+        factors: FactorsConfig::default(),
+        // A demonstration's mail goes into a folder.
+        mail: options.demo.then(|| MailConfig {
+            via: "folder:outbox".into(),
+            from: "Strongroom Demo <bank@example.com>".into(),
+            password_file: None,
+            ca: None,
+        }),
         server: ServerConfig::default(),
         tls: TlsConfig::default(),
     })

@@ -24,6 +24,7 @@ pub mod account;
 pub mod audit;
 pub mod audit_head;
 pub mod clock;
+pub mod contact;
 pub mod custody;
 pub mod demo;
 pub mod device;
@@ -44,6 +45,7 @@ pub mod logs;
 mod money;
 mod orders;
 pub mod people;
+mod post;
 mod queue;
 pub mod receipts;
 mod reindex;
@@ -242,6 +244,7 @@ impl Bank {
         }
         let cash = AccountId(cash.id);
         let last_us = log::last_block(connection.as_mut())?.map_or(0, |block| block.time_us);
+        let mail = home.mail(&config)?;
         let audit = Chain::read(connection.as_mut())?;
         let published = Arc::new(RwLock::new(note));
         let counters = Arc::new(Counters::default());
@@ -259,6 +262,7 @@ impl Bank {
             counters: counters.clone(),
             last_us,
             stopped: stopped.clone(),
+            has_mail: mail.is_some(),
             audit,
             audit_head: AuditHead::open(home)?,
         };
@@ -304,6 +308,9 @@ impl Bank {
         bank.finish_erasures()?;
         bank.keys.activate_log(bank.eras().version(), clock::now_us())?;
         keeper::start(&bank).map_err(|e| Error::Internal(format!("cannot start the keeper of keys: {e}")))?;
+        if let Some(mail) = mail {
+            post::start(&bank, mail).map_err(|e| Error::Internal(format!("cannot start the post: {e}")))?;
+        }
         Ok(bank)
     }
 

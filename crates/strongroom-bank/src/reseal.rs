@@ -199,6 +199,7 @@ fn column_of(column: Column) -> ColumnId {
         Column::DeviceName => column::DEVICE_NAME,
         Column::FactorName => column::FACTOR_NAME,
         Column::AuditDetail => column::AUDIT_DETAIL,
+        Column::OutboxMessage => column::OUTBOX_MESSAGE,
         Column::AccountNumber => column::ACCOUNT_NUMBER,
         Column::AccountName => column::ACCOUNT_NAME,
         Column::PayerPart => column::PAYER_PART,

@@ -49,6 +49,8 @@ pub(crate) enum Purpose {
     Enrol = 2,
     /// To sign in with a passkey alone.
     Passkey = 3,
+    /// To prove that somebody reads their mail.
+    VerifyEmail = 4,
 }
 
 impl Bank {

@@ -38,6 +38,11 @@ impl Against {
         Against::of(keys, &throttle::TAKEN, &format!("taken/{}", source.place()))
     }
 
+    /// Codes sent to a person.
+    pub fn sending(keys: &Keyring, person: &Id) -> Self {
+        Against::of(keys, &throttle::SEND, &format!("send/{}", hex::encode(person)))
+    }
+
     fn of(keys: &Keyring, limit: &'static Limit, what: &str) -> Self {
         Against { key: keys.indexes().index(Field::Tries, what), limit }
     }

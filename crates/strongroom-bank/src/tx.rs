@@ -27,6 +27,8 @@ pub struct Tx<'a> {
     pub next_key: Option<Arc<SigningKey>>,
     /// Where the audit log stands.
     pub audit: Chain,
+    /// Whether mail can be sent.
+    pub has_mail: bool,
     frontier: Frontier,
     leaves: Vec<LeafRow>,
     facts: Vec<FactRow>,
@@ -62,6 +64,7 @@ impl<'a> Tx<'a> {
             height: log.height + 1,
             next_key: None,
             audit,
+            has_mail: false,
             frontier: log.frontier.clone(),
             leaves: Vec::new(),
             facts: Vec::new(),

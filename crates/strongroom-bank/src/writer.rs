@@ -111,6 +111,8 @@ pub struct Writer {
     pub last_us: i64,
     /// Set once it may not write any more.
     pub stopped: Arc<Stopped>,
+    /// Whether mail can be sent.
+    pub has_mail: bool,
     /// Where the audit log stands.
     pub audit: Chain,
     /// The same, kept outside the database.
@@ -208,6 +210,7 @@ impl Writer {
             return Err(strongroom_sql::Error::other("the writer's lease was lost"));
         }
         let mut tx = Tx::new(self.connection.as_mut(), &self.keys, now_us, &self.log, self.audit);
+        tx.has_mail = self.has_mail;
         let mut orders = Vec::with_capacity(batch.len());
         for task in batch.iter_mut() {
             match task {

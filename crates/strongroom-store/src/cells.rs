@@ -49,6 +49,8 @@ columns! {
     Address = "people", "address";
     /// factors.name
     FactorName = "factors", "name";
+    /// outbox.message
+    OutboxMessage = "outbox", "message";
     /// audit.detail
     AuditDetail = "audit", "detail";
     /// factors.secret
@@ -78,10 +80,10 @@ const PROFILE: [Column; 7] = [
     Column::Address,
 ];
 
-/// A person's own fields, and those of their devices, factors, accounts and audit entries.
+/// A person's own fields, and those of their devices, factors, accounts, audit entries and mail.
 pub fn of_person(connection: &mut dyn Connection, person: &Id) -> Result<Vec<Cell>> {
     let mut cells = some(connection, &PROFILE, "id = ?", &[Value::Bytes(person)])?;
-    for column in [Column::DeviceName, Column::FactorName, Column::AuditDetail] {
+    for column in [Column::DeviceName, Column::FactorName, Column::AuditDetail, Column::OutboxMessage] {
         cells.extend(some(connection, &[column], "person = ?", &[Value::Bytes(person)])?);
     }
     cells.extend(some(connection, &ACCOUNT, "owner = ?", &[Value::Bytes(person)])?);

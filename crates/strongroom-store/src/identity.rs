@@ -164,6 +164,41 @@ pub fn update_person(connection: &mut dyn Connection, person: &PersonRow) -> Res
     Ok(())
 }
 
+/// What changes of a person's data; what is none stays.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ProfileChange {
+    /// Sealed full name.
+    pub full_name: Option<Vec<u8>>,
+    /// Sealed e-mail address.
+    pub email: Option<Vec<u8>>,
+    /// Its blind index.
+    pub email_index: Option<Id>,
+    /// Sealed phone number.
+    pub phone: Option<Vec<u8>>,
+    /// Its blind index.
+    pub phone_index: Option<Id>,
+    /// Sealed postal address.
+    pub address: Option<Vec<u8>>,
+}
+
+/// Changes a person's data.
+pub fn change_profile(connection: &mut dyn Connection, person: &Id, change: &ProfileChange) -> Result<()> {
+    let sql = "UPDATE people SET full_name = COALESCE(?, full_name), email = COALESCE(?, email), \
+               email_index = COALESCE(?, email_index), phone = COALESCE(?, phone), \
+               phone_index = COALESCE(?, phone_index), address = COALESCE(?, address) WHERE id = ?";
+    let values = [
+        optional(change.full_name.as_deref()),
+        optional(change.email.as_deref()),
+        optional_id(change.email_index.as_ref()),
+        optional(change.phone.as_deref()),
+        optional_id(change.phone_index.as_ref()),
+        optional(change.address.as_deref()),
+        Value::Bytes(person),
+    ];
+    connection.execute(sql, &values)?;
+    Ok(())
+}
+
 /// Puts another hash of the same password in place. `false`: it has changed since it was read.
 pub fn renew_password(connection: &mut dyn Connection, person: &Id, before: &[u8], sealed: &[u8]) -> Result<bool> {
     let sql = "UPDATE people SET password = ? WHERE id = ? AND password = ?";
@@ -180,6 +215,7 @@ pub fn blank_person(connection: &mut dyn Connection, person: &Id, nobody: &Id) -
         "DELETE FROM factors WHERE person = ?",
         "DELETE FROM challenges WHERE person = ?",
         "DELETE FROM sessions WHERE person = ?",
+        "DELETE FROM outbox WHERE person = ?",
     ] {
         connection.execute(sql, &[Value::Bytes(person)])?;
     }

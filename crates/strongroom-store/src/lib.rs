@@ -14,6 +14,7 @@ pub mod log;
 pub mod macs;
 pub mod meta;
 pub mod money;
+pub mod outbox;
 pub mod schema;
 pub mod tries;
 

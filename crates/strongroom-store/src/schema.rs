@@ -55,6 +55,10 @@ const BANK: &[&str] = &[
     "CREATE INDEX tries_last ON tries (last_us)",
     "CREATE TABLE audit (position {int} NOT NULL PRIMARY KEY, id {id} NOT NULL UNIQUE, time_us {int} NOT NULL, event {name} NOT NULL, \
      person {id}, subject {id}, session {id}, detail_hash {hash} NOT NULL, detail {blob} NOT NULL, hash {hash} NOT NULL)",
+    "CREATE TABLE outbox (id {id} NOT NULL PRIMARY KEY, person {id} NOT NULL, message {blob} NOT NULL, tries {int} NOT NULL, \
+     due_us {int} NOT NULL, expires_us {int} NOT NULL)",
+    "CREATE INDEX outbox_due ON outbox (due_us)",
+    "CREATE INDEX outbox_person ON outbox (person)",
     "CREATE INDEX audit_person ON audit (person, position)",
 ];
 

@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 /// A crate uses only crates of floors below its own.
 const FLOORS: &[(&str, u8)] = &[
     ("strongroom-crypto", 0),
+    ("strongroom-notify", 1),
     ("strongroom-sql", 0),
     ("strongroom-ledger", 0),
     ("strongroom-identity", 0),
@@ -39,6 +40,10 @@ const OWNERS: &[(&str, &[&str])] = &[
     ("rusqlite", &["strongroom-sql"]),
     ("mysql", &["strongroom-sql"]),
     ("axum", &["strongroom-server"]),
+    ("lettre", &["strongroom-notify"]),
+    ("bcrypt", &["strongroom-crypto"]),
+    ("scrypt", &["strongroom-crypto"]),
+    ("webauthn-rs", &["strongroom-crypto"]),
     ("clap", &["strongroom"]),
 ];
 

@@ -6,7 +6,7 @@ use strongroom_store::factors::FactorRow;
 use strongroom_store::identity::ChallengeRow;
 
 use super::passkey::{self, Met};
-use super::{held, recovery, totp};
+use super::{email, held, recovery, totp};
 use crate::tx::Tx;
 use crate::{Error, Result};
 
@@ -44,12 +44,12 @@ impl Proof {
 
 /// Whether a person's factor is met; what may be used once is used up.
 pub(crate) fn meet(tx: &mut Tx<'_>, person: &Id, challenge: Option<&ChallengeRow>, proof: &Proof) -> Result<bool> {
-    let _ = challenge;
     let rows = held(tx.connection, tx.keys, person)?;
     let mine = rows.into_iter().filter(|row| row.kind == proof.kind as i64 && row.confirmed_us.is_some());
     for row in mine {
         let met = match (proof.kind, &proof.given) {
             (FactorKind::Totp, Given::Code(code)) => totp::meet(tx, &row, code)?,
+            (FactorKind::Email, Given::Code(code)) => email::meet(tx, &row, challenge, code)?,
             (FactorKind::Recovery, Given::Code(code)) => recovery::meet(tx, &row, code)?,
             (FactorKind::Passkey, Given::Passkey(Some(met))) => passkey::meet(tx, &row, met),
             _ => None,

@@ -61,6 +61,8 @@ pub(super) fn meet(tx: &mut Tx<'_>, row: &FactorRow, code: &str) -> Result<Optio
         return Ok(None);
     }
     tx.audit(Event::of(row.person, "recovery_code.used").on(row.id))?;
+    let text = "One of your recovery codes was used at the bank just now. If it was not you, tell the bank at once.";
+    tx.notify(&row.person, "A recovery code was used", text)?;
     Ok(Some(FactorRow { secret: tx.keys.seal_credential(column::FACTOR_SECRET, &context, &rest), ..row.clone() }))
 }
 

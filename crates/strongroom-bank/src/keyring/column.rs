@@ -43,6 +43,8 @@ pub const AUDIT_DETAIL: ColumnId = id(16);
 pub const FACTOR_NAME: ColumnId = id(18);
 /// challenges.data
 pub const CHALLENGE_DATA: ColumnId = id(19);
+/// outbox.message
+pub const OUTBOX_MESSAGE: ColumnId = id(20);
 /// tries.id: an index only
 pub const TRIES: ColumnId = id(17);
 /// sessions.successor

@@ -65,6 +65,12 @@ pub async fn list(State(app): State<Arc<App>>, SignedIn(caller): SignedIn) -> An
     Ok(json(StatusCode::OK, &List { items, next_cursor: None }))
 }
 
+/// `POST /v1/me/factors/email`
+pub async fn add_email(State(app): State<Arc<App>>, SignedIn(caller): SignedIn) -> Answer {
+    let factor = app.bank.add_email_factor(&caller).await?;
+    Ok(json(StatusCode::CREATED, &value!({"id": factor.to_string(), "status": "confirmed"})))
+}
+
 /// `POST /v1/me/factors/recovery`
 pub async fn recovery(State(app): State<Arc<App>>, SignedIn(caller): SignedIn) -> Answer {
     let made = app.bank.make_recovery_codes(&caller).await?;

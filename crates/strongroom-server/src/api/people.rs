@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use axum::extract::State;
 use axum::http::StatusCode;
-use strongroom_api::{CreatedUser, Enrolment, Me, NewUser};
+use axum::response::IntoResponse;
+use strongroom_api::{CreatedUser, Enrolment, Me, NewUser, ProfileChange, SentCode};
+use strongroom_bank::contact::Changes;
 use strongroom_bank::people::{Profile, SignUp};
 
 use super::json;
@@ -58,6 +60,33 @@ pub async fn me(State(app): State<Arc<App>>, SignedIn(caller): SignedIn) -> Answ
         address,
     };
     Ok(json(StatusCode::OK, &me))
+}
+
+/// `PATCH /v1/me`
+pub async fn change(
+    State(app): State<Arc<App>>,
+    SignedIn(caller): SignedIn,
+    Json(change): Json<ProfileChange>,
+) -> Answer {
+    let ProfileChange { full_name, email, phone, address } = change;
+    app.bank.change_profile(&caller, Changes { full_name, email, phone, address }).await?;
+    me(State(app), SignedIn(caller)).await
+}
+
+/// `POST /v1/me/email/send`: a code to the caller's address.
+pub async fn send_email_proof(State(app): State<Arc<App>>, SignedIn(caller): SignedIn) -> Answer {
+    app.bank.send_email_proof(&caller).await?;
+    Ok(StatusCode::ACCEPTED.into_response())
+}
+
+/// `POST /v1/me/email/confirm`
+pub async fn confirm_email(
+    State(app): State<Arc<App>>,
+    SignedIn(caller): SignedIn,
+    Json(body): Json<SentCode>,
+) -> Answer {
+    app.bank.confirm_email(&caller, &body.code).await?;
+    Ok(StatusCode::NO_CONTENT.into_response())
 }
 
 fn form(user: NewUser) -> SignUp {

@@ -50,12 +50,17 @@ pub async fn passkey(State(app): State<Arc<App>>, From(source): From) -> Answer 
 
 /// `POST /v1/sessions/send`
 pub async fn send(State(app): State<Arc<App>>, Json(body): Json<SendCode>) -> Answer {
-    if body.factor != "passkey" {
-        let detail = "This kind of factor is not set up for you.";
-        return Err(Error::field("factor", "unknown_factor", detail).into());
+    match body.factor.as_str() {
+        "passkey" => {
+            let options = app.bank.ask_for_passkey(&body.challenge).await?;
+            Ok(json(StatusCode::OK, &PasskeyRequest { challenge: body.challenge, options }))
+        }
+        "email" => {
+            app.bank.send_email_code(&body.challenge).await?;
+            Ok(StatusCode::ACCEPTED.into_response())
+        }
+        _ => Err(Error::field("factor", "unknown_factor", "This kind of factor is not set up for you.").into()),
     }
-    let options = app.bank.ask_for_passkey(&body.challenge).await?;
-    Ok(json(StatusCode::OK, &PasskeyRequest { challenge: body.challenge, options }))
 }
 
 /// `POST /v1/sessions/step-up`

@@ -18,6 +18,7 @@ mod intrusions;
 mod key_lives;
 mod kill;
 mod local_commands;
+mod mail;
 mod memory;
 mod older_copy;
 mod once;
