@@ -69,7 +69,7 @@ impl Bank {
 
     fn walk_credentials(&self) -> Result<u64> {
         let mut count = 0;
-        for column in [Column::Password, Column::FactorSecret, Column::SessionSuccessor] {
+        for column in [Column::Password, Column::FactorSecret, Column::ChallengeData, Column::SessionSuccessor] {
             let mut after: Id = SINGLE;
             loop {
                 let page = self.look(|c| Ok(cells::page(c, column, &after, PAGE)?))?;
@@ -161,7 +161,7 @@ fn seal_anew(
         opened.map(|value| keys.seal_credential(column, row, &value))
     };
     let anew = match cell.column {
-        Column::Password | Column::SessionSuccessor => credential(&cell.id),
+        Column::Password | Column::ChallengeData | Column::SessionSuccessor => credential(&cell.id),
         Column::FactorSecret => {
             let Some(person) = cells::person_of_factor(connection, &cell.id)? else { return Ok(None) };
             credential(&[cell.id, person].concat())
@@ -195,6 +195,7 @@ fn column_of(column: Column) -> ColumnId {
         Column::DateOfBirth => column::DATE_OF_BIRTH,
         Column::Address => column::ADDRESS,
         Column::FactorSecret => column::FACTOR_SECRET,
+        Column::ChallengeData => column::CHALLENGE_DATA,
         Column::SessionSuccessor => column::SESSION_SUCCESSOR,
         Column::DeviceName => column::DEVICE_NAME,
         Column::FactorName => column::FACTOR_NAME,

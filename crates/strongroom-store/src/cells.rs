@@ -55,6 +55,8 @@ columns! {
     AuditDetail = "audit", "detail";
     /// factors.secret
     FactorSecret = "factors", "secret";
+    /// challenges.data
+    ChallengeData = "challenges", "data";
     /// sessions.successor
     SessionSuccessor = "sessions", "successor";
     /// devices.name

@@ -13,6 +13,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 ready = json.load(open(sys.argv[1]))
 
@@ -64,7 +65,7 @@ class Ed25519Device:
 
     def __init__(self, token):
         self.key = Ed25519PrivateKey.generate()
-        jwk = {"kty": "OKP", "crv": "Ed25519", "x": base64url(self.key.public_key().public_bytes_raw())}
+        jwk = {"kty": "OKP", "crv": "Ed25519", "x": base64url(self.key.public_key().public_bytes(Encoding.Raw, PublicFormat.Raw))}
         self.id = expect(201, call("POST", "/v1/me/devices", {"name": "Path", "public_key": jwk}, token))["id"]
 
     def signature(self, message):

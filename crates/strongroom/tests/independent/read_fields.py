@@ -92,6 +92,9 @@ def read(home, root):
     personal = [
         fields("people", "id", "id", profile),
         fields("devices", "id", "person", {"name": 10}),
+        fields("audit", "id", "person", {"detail": 16}),
+        fields("factors", "id", "person", {"name": 18}),
+        fields("outbox", "id", "person", {"message": 20}),
         fields("accounts", "id", "owner", {"number": 11, "name": 12}),
     ]
     for part, number, near, far in (("payer", 13, "f", "t"), ("payee", 14, "t", "f")):
@@ -103,6 +106,8 @@ def read(home, root):
         for name, number, row_id, owner, cell in some:
             yield name, unseal(keys_of(owner), keyring.store, column_id(number), row_id, cell)
     for name, number, row_id, _, cell in fields("people", "id", "id", {"password": 1}):
+        yield name, unseal(credential, keyring.store, column_id(number), row_id, cell)
+    for name, number, row_id, _, cell in fields("challenges", "id", "person", {"data": 19}):
         yield name, unseal(credential, keyring.store, column_id(number), row_id, cell)
     for name, number, row_id, _, cell in fields("sessions", "id", "person", {"successor": 15}):
         yield name, unseal(credential, keyring.store, column_id(number), row_id, cell)
