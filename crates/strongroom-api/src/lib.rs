@@ -138,6 +138,34 @@ bodies! {
         assertion: Option<Value>,
     }
 
+    /// `POST /v1/users/invitations`
+    NewInvitation {
+        /// The role of who accepts it.
+        role: String,
+    }
+
+    /// An invitation, shown once.
+    Invitation {
+        /// To be given to whom it is for.
+        code: String,
+        /// The role it gives.
+        role: String,
+        /// When it ends.
+        expires_at: String,
+    }
+
+    /// An item of `GET /v1/users`.
+    PersonItem {
+        /// `usr_…`
+        id: String,
+        /// `active`, `locked`, `closed` or `erased`.
+        status: String,
+        /// Role names.
+        roles: Vec<String>,
+        /// When they joined.
+        created_at: String,
+    }
+
     /// `PATCH /v1/me`: what is left out stays as it is.
     ProfileChange {
         /// Full name.

@@ -19,7 +19,7 @@ use crate::audit_head::AuditHead;
 use crate::keyring::{Keyring, column};
 use crate::sessions::{self, Caller};
 use crate::tx::Tx;
-use crate::{Bank, Error, Result, clock, hex};
+use crate::{Bank, Error, Result, clock, hex, staff};
 
 /// Where a request comes from, as the server saw it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -127,9 +127,7 @@ impl Bank {
         let (keys, caller, now_us) = (self.keys.clone(), caller.clone(), clock::now_us());
         self.read(move |c| {
             let seen = sessions::see(c, &keys, &caller, now_us)?;
-            if !seen.permissions.allows(Permission::BooksRead) {
-                return Err(Error::forbidden("forbidden", "Your role does not allow reading the audit log."));
-            }
+            staff::allow(&seen, &[Permission::BooksRead])?;
             let rows = store::below(c, None, below, limit)?;
             Ok(rows.iter().map(|row| Entry { detail: None, ..Entry::open(&keys, row) }).collect())
         })

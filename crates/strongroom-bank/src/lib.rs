@@ -54,6 +54,7 @@ mod reseal;
 mod rows;
 pub mod sessions;
 pub mod sign_in;
+pub mod staff;
 mod tries;
 mod tx;
 pub mod verification;

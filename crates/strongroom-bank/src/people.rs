@@ -81,7 +81,7 @@ struct NewPerson {
     profile: ProfileRow,
 }
 
-const ENROLMENT_VALID_US: i64 = 7 * 24 * 3600 * 1_000_000;
+pub(crate) const ENROLMENT_VALID_US: i64 = 7 * 24 * 3600 * 1_000_000;
 
 impl Bank {
     /// Adds a customer. A known e-mail address or phone number answers as a new one.

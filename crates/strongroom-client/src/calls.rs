@@ -5,8 +5,9 @@ use hyper::body::Bytes;
 use serde::Serialize;
 use strongroom_api::{
     Account, Block, CashOrder, ConfirmFactor, CreatedDevice, CreatedUser, DeviceItem, Enrolment, Entry, FactorItem,
-    List, Me, NameFactor, NewAccount, NewDevice, NewSession, NewTotp, NewUser, RecoveryCodes, Refresh, Session,
-    SessionItem, SignInStep, StepUp, Transfer, TransferOrder, Verification, VerifyFactor, WellKnown,
+    Invitation, List, Me, NameFactor, NewAccount, NewDevice, NewInvitation, NewSession, NewTotp, NewUser, PersonItem,
+    RecoveryCodes, Refresh, Session, SessionItem, SignInStep, StepUp, Transfer, TransferOrder, Verification,
+    VerifyFactor, WellKnown,
 };
 use strongroom_crypto::sign::PublicKey;
 
@@ -92,6 +93,30 @@ impl Client {
     pub async fn step_up(&self, factor: &str, code: &str) -> Result<Session> {
         let body = StepUp { factor: factor.into(), code: code.into() };
         self.call(Method::POST, "/v1/sessions/step-up", Some(&body)).await
+    }
+
+    /// Invites someone under a role.
+    pub async fn invite(&self, role: &str) -> Result<Invitation> {
+        self.call(Method::POST, "/v1/users/invitations", Some(&NewInvitation { role: role.into() })).await
+    }
+
+    /// A page of people, as staff see them.
+    pub async fn people(&self, cursor: Option<&str>, limit: usize) -> Result<List<PersonItem>> {
+        self.call(Method::GET, &paged("/v1/users", cursor, limit)?, NOTHING).await
+    }
+
+    /// The person of a user name, if there is one.
+    pub async fn find_person(&self, username: &str) -> Result<Option<PersonItem>> {
+        let path = format!("/v1/users?username={}", segment(username)?);
+        let mut found: List<PersonItem> = self.call(Method::GET, &path, NOTHING).await?;
+        Ok(found.items.pop())
+    }
+
+    /// Locks a person, or lets them in again.
+    pub async fn set_locked(&self, id: &str, is_locked: bool) -> Result<()> {
+        let verb = if is_locked { "lock" } else { "unlock" };
+        let path = format!("/v1/users/{}/{verb}", segment(id)?);
+        self.send(Method::POST, &path, None).await?.accepted().map(drop)
     }
 
     /// Who one is.

@@ -15,6 +15,8 @@ pub enum Permission {
     ApprovalsDecide,
     /// Invite staff.
     PeopleInvite,
+    /// Lock and unlock people.
+    PeopleLock,
     /// Work with keys.
     KeysUse,
     /// Read everything, masked.
@@ -27,8 +29,8 @@ use Permission::*;
 const ROLES: &[(&str, bool, &[Permission])] = &[
     ("customer", false, &[AccountsOpen, TransfersCreate]),
     ("teller", true, &[CashDeposit, CashWithdraw]),
-    ("manager", true, &[CashDeposit, CashWithdraw, ApprovalsDecide]),
-    ("admin", true, &[PeopleInvite, KeysUse]),
+    ("manager", true, &[CashDeposit, CashWithdraw, ApprovalsDecide, PeopleLock]),
+    ("admin", true, &[PeopleInvite, PeopleLock, KeysUse]),
     ("auditor", true, &[BooksRead]),
 ];
 

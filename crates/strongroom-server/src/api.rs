@@ -7,6 +7,7 @@ pub mod factors;
 pub mod log;
 pub mod people;
 pub mod sessions;
+pub mod staff;
 pub mod status;
 pub mod transfers;
 

@@ -233,6 +233,12 @@ pub fn people(connection: &mut dyn Connection, ids: &[Id]) -> Result<Vec<PersonR
     select(connection, "people", PERSON, &["id"], ids, person_row)
 }
 
+/// A page of people, after one.
+pub fn people_after(connection: &mut dyn Connection, after: &Id, limit: i64) -> Result<Vec<PersonRow>> {
+    let sql = format!("SELECT {} FROM people WHERE id > ? ORDER BY id LIMIT ?", PERSON.join(", "));
+    connection.query(&sql, &[Value::Bytes(after), Value::Int(limit)])?.iter().map(person_row).collect()
+}
+
 /// The person with one of these blind indexes of their username.
 pub fn person_by_username(connection: &mut dyn Connection, indexes: &[Id]) -> Result<Option<PersonRow>> {
     Ok(select(connection, "people", PERSON, &["username_index"], indexes, person_row)?.pop())

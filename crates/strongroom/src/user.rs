@@ -1,14 +1,18 @@
-//! `strongroom user`: people of the bank. Importing reads a file at the bank's own console.
+//! `strongroom user`: people of the bank. Importing reads a file at the bank's own console; the rest is done
+//! by staff who are signed in.
 
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 use serde_json::json;
+use strongroom_api::PersonItem;
 use strongroom_bank::Bank;
 use strongroom_bank::people::{Coming, Refusal, SignUp};
+use strongroom_client::Client;
 
 use crate::Global;
 use crate::failure::{Exit, Failure, Outcome};
+use crate::remote::{Remote, block_on, data};
 
 /// What to do with people.
 #[derive(clap::Subcommand, Debug)]
@@ -24,6 +28,36 @@ pub enum Verb {
         /// Only look whether all of them could be imported
         #[arg(long)]
         dry_run: bool,
+    },
+    #[command(flatten)]
+    Staff(StaffVerb),
+}
+
+/// What staff who are signed in do with people.
+#[derive(clap::Subcommand, Debug)]
+pub enum StaffVerb {
+    /// Invite somebody under a role; the code is shown once
+    Invite {
+        /// teller, manager, admin, auditor or customer
+        #[arg(long)]
+        role: String,
+    },
+    /// People: id, standing and roles
+    List,
+    /// The person of a user name
+    Find {
+        /// Exactly
+        username: String,
+    },
+    /// Sign a person out everywhere, and let them sign in no more
+    Lock {
+        /// usr_…
+        id: String,
+    },
+    /// Let a person in again
+    Unlock {
+        /// usr_…
+        id: String,
     },
 }
 
@@ -46,19 +80,74 @@ struct Row {
     address: Option<String>,
 }
 
+/// People read at a time.
+const PAGE: usize = 200;
 /// Refusals that are shown.
 const SHOWN_MAX: usize = 20;
 
 /// Runs a verb.
 pub fn run(global: &Global, verb: Verb) -> Outcome {
-    let Verb::Import { file, role, dry_run } = verb;
-    let people: Vec<Coming> = read(&file)?.into_iter().map(coming).collect();
+    match verb {
+        Verb::Import { file, role, dry_run } => import(global, &file, &role, dry_run),
+        Verb::Staff(verb) => block_on(ask_bank(global, verb)),
+    }
+}
+
+async fn ask_bank(global: &Global, verb: StaffVerb) -> Outcome {
+    let client = Remote::open(global).await?.signed_in().await?;
+    match verb {
+        StaffVerb::Invite { role } => {
+            let invitation = client.invite(&role).await?;
+            global.print(&data(&invitation), || {
+                format!("{}\nGood for one person, as {role}, until {}.", invitation.code, invitation.expires_at)
+            });
+        }
+        StaffVerb::List => {
+            let people = everyone(&client).await?;
+            global.print(&json!({"items": people}), || people.iter().map(line).collect::<Vec<_>>().join("\n"));
+        }
+        StaffVerb::Find { username } => {
+            let nobody = || Failure::new(Exit::NotFound, "nobody has this user name; it is found only as a whole");
+            let person = client.find_person(&username).await?.ok_or_else(nobody)?;
+            global.print(&data(&person), || line(&person));
+        }
+        StaffVerb::Lock { id } => set_locked(global, &client, &id, true).await?,
+        StaffVerb::Unlock { id } => set_locked(global, &client, &id, false).await?,
+    }
+    Ok(())
+}
+
+async fn everyone(client: &Client) -> Outcome<Vec<PersonItem>> {
+    let (mut people, mut cursor) = (Vec::new(), None);
+    loop {
+        let page = client.people(cursor.as_deref(), PAGE).await?;
+        people.extend(page.items);
+        cursor = page.next_cursor;
+        if cursor.is_none() {
+            return Ok(people);
+        }
+    }
+}
+
+async fn set_locked(global: &Global, client: &Client, id: &str, is_locked: bool) -> Outcome {
+    client.set_locked(id, is_locked).await?;
+    let status = if is_locked { "locked" } else { "active" };
+    global.print(&json!({"id": id, "status": status}), || format!("{id} is {status}"));
+    Ok(())
+}
+
+fn line(person: &PersonItem) -> String {
+    format!("{}  {:8} {}  since {}", person.id, person.status, person.roles.join(","), person.created_at)
+}
+
+fn import(global: &Global, file: &Path, role: &str, dry_run: bool) -> Outcome {
+    let people: Vec<Coming> = read(file)?.into_iter().map(coming).collect();
     let bank = Bank::open(&global.home())?;
     let refusals = bank.check_import(&people)?;
     if !refusals.is_empty() {
         return Err(refused(global, people.len(), &refusals));
     }
-    let imported = if dry_run { 0 } else { bank.import(&people, &role)? };
+    let imported = if dry_run { 0 } else { bank.import(&people, role)? };
     bank.close();
     global.print(&json!({"ok": true, "people": people.len(), "imported": imported}), || match dry_run {
         true => format!("All {} people can be imported.", people.len()),

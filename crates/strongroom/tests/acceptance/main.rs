@@ -27,6 +27,8 @@ mod passwords;
 mod path;
 mod receipts;
 mod refusals;
+mod routes;
+mod staff;
 mod sweep;
 mod tamper;
 
