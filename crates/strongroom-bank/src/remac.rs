@@ -8,7 +8,7 @@ use crate::keyring::SINGLE;
 use crate::reseal::readable;
 use crate::rows::Authenticated;
 use crate::tx::Tx;
-use crate::{Bank, Result};
+use crate::{Bank, Result, fault};
 
 const PAGE: i64 = 200;
 
@@ -23,7 +23,10 @@ impl Bank {
                 let page = self.readers.read(|c| Ok(macs::outdated(c, table, &active, &after, PAGE)?))?;
                 let Some(last) = page.last() else { break };
                 after = *last;
-                count += self.change_blocking(move |tx| remac(tx, table, &page))?;
+                let replaced = self.change_blocking(move |tx| remac(tx, table, &page))?;
+                tracing::debug!(target: "strongroom::keys", rows = replaced, "a batch of rows was authenticated anew");
+                fault::point("reseal");
+                count += replaced;
             }
         }
         Ok(count)
@@ -41,7 +44,7 @@ fn remac(tx: &mut Tx<'_>, table: Table, ids: &[Id]) -> Result<u64> {
         Table::Devices => replace(identity::devices(c, ids)?, tx, table),
         Table::Accounts => replace(accounts::by_ids(c, ids, true)?, tx, table),
         Table::Balances => replace(accounts::balances(c, ids, true)?, tx, table),
-        Table::Transfers => replace(each(c, ids, money::transfer)?, tx, table),
+        Table::Transfers => replace(money::by_ids(c, ids)?, tx, table),
     }
 }
 

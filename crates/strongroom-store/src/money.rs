@@ -192,6 +192,14 @@ pub fn transfer(connection: &mut dyn Connection, id: &Id) -> Result<Option<Trans
     connection.query(&sql, &[Value::Bytes(id)])?.first().map(transfer_row).transpose()
 }
 
+/// Postings by id, in no order; missing ones are left out.
+pub fn by_ids(connection: &mut dyn Connection, ids: &[Id]) -> Result<Vec<TransferRow>> {
+    let keys: Vec<[Value<'_>; 1]> = ids.iter().map(|id| [Value::Bytes(id)]).collect();
+    let keys: Vec<&[Value<'_>]> = keys.iter().map(|k| k.as_slice()).collect();
+    let select = SelectKeys { columns: TRANSFER, table: "transfers", key: &["id"], lock: false };
+    connection.select_keys(&select, &keys)?.iter().map(transfer_row).collect()
+}
+
 /// Postings by sequence, in no order; missing ones are left out.
 pub fn by_sequences(connection: &mut dyn Connection, sequences: &[i64]) -> Result<Vec<TransferRow>> {
     let keys: Vec<[Value<'_>; 1]> = sequences.iter().map(|s| [Value::Int(*s)]).collect();
