@@ -6,6 +6,7 @@ mod histogram;
 mod http;
 mod lane;
 mod load;
+mod signin;
 
 use std::time::Instant;
 
@@ -18,6 +19,8 @@ use crate::remote::block_on;
 pub enum Verb {
     /// Signed transfers over HTTPS, each on stable storage before its answer
     Http(http::Args),
+    /// Passwords checked a second, with balance inquiries beside it
+    Signin(signin::Args),
     /// Sealing, opening and indexing fields on one core, against bare AES-256-GCM
     Fields(fields::Args),
 }
@@ -26,6 +29,7 @@ pub enum Verb {
 pub fn run(global: &Global, verb: Verb) -> Outcome {
     match verb {
         Verb::Http(args) => block_on(http::run(global, args)),
+        Verb::Signin(args) => block_on(signin::run(global, args)),
         Verb::Fields(args) => fields::run(global, &args),
     }
 }

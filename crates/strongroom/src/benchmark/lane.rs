@@ -118,6 +118,11 @@ impl Customer {
         Ok(Customer { lane, accounts })
     }
 
+    /// What asks for their balance, and of which account.
+    pub fn inquiry(&self) -> (Client, String) {
+        (self.lane.client.clone(), self.accounts[0].clone())
+    }
+
     /// Everybody's orders: between their own two accounts, and to the neighbour's.
     pub fn lanes(customers: Vec<Customer>, currency: &str) -> Vec<Lane> {
         let firsts: Vec<String> = customers.iter().map(|c| c.accounts[0].clone()).collect();

@@ -1,0 +1,154 @@
+//! `strongroom benchmark signin`: passwords checked a second, against what the cores could hash, with
+//! balance inquiries on a fixed schedule beside it.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Duration;
+
+use serde_json::json;
+use strongroom_api::NewUser;
+use strongroom_client::Client;
+use strongroom_crypto::password::{Checked, Hasher, Scheme};
+use strongroom_crypto::random;
+use strongroom_crypto::secret::Secret;
+
+use super::bank::{Database, OwnBank, failed};
+use super::histogram::Histogram;
+use super::lane::{Customer, Teller};
+use super::moment;
+use crate::Global;
+use crate::failure::Outcome;
+
+/// How to measure.
+#[derive(clap::Args, Debug)]
+pub struct Args {
+    /// How long to measure
+    #[arg(long, default_value_t = 10, value_name = "SECONDS", value_parser = clap::value_parser!(u32).range(1..=86_400))]
+    seconds: u32,
+    #[command(flatten)]
+    database: Database,
+}
+
+/// Who signs in at the same time, for each core: enough that none is idle.
+const PEOPLE_PER_CORE: usize = 4;
+const INQUIRY_EVERY: Duration = Duration::from_millis(20);
+/// One hash is timed so often.
+const HASHES: u32 = 20;
+
+/// Measures, and removes the bank however it ends.
+pub async fn run(global: &Global, args: Args) -> Outcome {
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let hash = hash_time()?;
+    let bank = OwnBank::start(&args.database)?;
+    let anonymous = Client::connect(&bank.ready.listening.parse()?, &bank.ca_pem()?)?;
+    let teller = Teller::sign_in(&bank, &anonymous).await?;
+    let inquirer = Customer::sign_up(&anonymous, &teller).await?;
+    let mut people = Vec::new();
+    for _ in 0..cores * PEOPLE_PER_CORE {
+        people.push(sign_up(&anonymous).await?);
+    }
+    eprintln!("{} people sign in again and again; one hash alone takes {:.1} ms.", people.len(), ms(hash));
+    let is_over = Arc::new(AtomicBool::new(false));
+    let signed_in = Arc::new(AtomicU64::new(0));
+    let lanes: Vec<_> = people
+        .into_iter()
+        .map(|(username, password)| {
+            let (client, is_over, signed_in) = (anonymous.apart(), is_over.clone(), signed_in.clone());
+            tokio::spawn(async move {
+                while !is_over.load(Ordering::Relaxed) {
+                    client.sign_in(&username, &password).await?;
+                    signed_in.fetch_add(1, Ordering::Relaxed);
+                }
+                Ok::<_, strongroom_client::Error>(())
+            })
+        })
+        .collect();
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    let (before, since) = (signed_in.load(Ordering::Relaxed), moment());
+    let latencies = inquire(&inquirer, Duration::from_secs(args.seconds.into())).await?;
+    let rate = (signed_in.load(Ordering::Relaxed) - before) as f64 / (moment() - since).as_secs_f64();
+    is_over.store(true, Ordering::Relaxed);
+    for lane in lanes {
+        lane.await.map_err(failed)??;
+    }
+    report(global, &args, cores, hash, rate, &latencies);
+    Ok(())
+}
+
+/// How long one hash takes on one core that does nothing else.
+fn hash_time() -> Outcome<Duration> {
+    let hasher = Hasher::new(vec![(1, Secret::random())]);
+    let hash = hasher.hash(Scheme::Argon2id, "a password to be checked");
+    let since = moment();
+    for _ in 0..HASHES {
+        if hasher.check(Scheme::Argon2id, "a password to be checked", &hash) != Checked::Right {
+            return Err(failed("a hash does not check"));
+        }
+    }
+    Ok((moment() - since) / HASHES)
+}
+
+async fn sign_up(anonymous: &Client) -> Outcome<(String, String)> {
+    let name: String = random::bytes::<8>().iter().map(|b| format!("{b:02x}")).collect();
+    let (username, password) = (format!("lane-{name}"), format!("{name} at the gate"));
+    let user = NewUser {
+        username: username.clone(),
+        password: password.clone(),
+        full_name: None,
+        email: Some(format!("{name}@example.com")),
+        phone: None,
+        national_id: None,
+        date_of_birth: None,
+        address: None,
+    };
+    anonymous.sign_up(&user).await?;
+    Ok((username, password))
+}
+
+/// Asks for a balance on a schedule; a late answer does not hold up the next question.
+async fn inquire(customer: &Customer, length: Duration) -> Outcome<Histogram> {
+    let begin = tokio::time::Instant::now();
+    let mut tasks = Vec::new();
+    let mut due = begin;
+    while due - begin < length {
+        tokio::time::sleep_until(due).await;
+        let (client, account) = customer.inquiry();
+        tasks.push(tokio::spawn(async move {
+            client.account(&account).await?;
+            Ok::<_, strongroom_client::Error>(due.elapsed())
+        }));
+        due += INQUIRY_EVERY;
+    }
+    let mut latencies = Histogram::default();
+    for task in tasks {
+        latencies.record(task.await.map_err(failed)??.as_micros() as u64);
+    }
+    Ok(latencies)
+}
+
+fn report(global: &Global, args: &Args, cores: usize, hash: Duration, rate: f64, latencies: &Histogram) {
+    let efficiency = rate * hash.as_secs_f64() / cores as f64;
+    let p99_ms = latencies.percentile_us(0.99) as f64 / 1000.0;
+    let round = |value: f64, digits: f64| (value * digits).round() / digits;
+    let data = json!({
+        "database": args.database.kind(),
+        "rate_per_s": round(rate, 10.0),
+        "hash_ms": round(ms(hash), 100.0),
+        "cores": cores,
+        "efficiency": round(efficiency, 1000.0),
+        "inquiry_p99_ms": p99_ms,
+    });
+    global.print(&data, || {
+        [
+            format!("sign-ins          {rate:.1} a second"),
+            format!("one hash          {:.1} ms; {cores} cores", ms(hash)),
+            format!("efficiency        {:.1} % of what the cores could hash", efficiency * 100.0),
+            format!("balance inquiry   {p99_ms:.2} ms at the 99th percentile, 50 a second beside it"),
+        ]
+        .join("\n")
+    });
+}
+
+fn ms(time: Duration) -> f64 {
+    time.as_secs_f64() * 1000.0
+}
