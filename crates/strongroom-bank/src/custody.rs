@@ -10,6 +10,7 @@ use strongroom_crypto::root::{Provider, RootError};
 use strongroom_crypto::secret::Secret;
 use strongroom_crypto::shares::{self, Share};
 use strongroom_sql::Role;
+use zeroize::Zeroizing;
 
 use crate::home::{Config, write_private};
 use crate::keyring::Keyring;
@@ -48,8 +49,8 @@ pub fn restore(home: &Home, files: &[PathBuf], to: &str, passphrase: Option<&str
     let _lock = init::lock(home)?;
     let config = home.config()?;
     let read = |file: &PathBuf| -> Result<Share> {
-        let text = std::fs::read_to_string(file)
-            .map_err(|e| Error::Malformed(format!("cannot read {}: {e}", file.display())))?;
+        let text = std::fs::read_to_string(file).map(Zeroizing::new);
+        let text = text.map_err(|e| Error::Malformed(format!("cannot read {}: {e}", file.display())))?;
         Share::from_text(&text).map_err(|e| Error::Integrity(format!("{}: {e}", file.display())))
     };
     let shares = files.iter().map(read).collect::<Result<Vec<Share>>>()?;
@@ -68,14 +69,8 @@ fn keep(home: &Home, mut config: Config, root: &Secret, to: &str, passphrase: Op
     let place = Provider::parse(&to).map_err(refused)?;
     place.store(root, passphrase).map_err(refused)?;
     fault::point("root-stored");
-    // With a passphrase the environment must give it at every start; whoever moves has it now.
-    match (passphrase, place.load()) {
-        (_, Ok(kept)) if kept.expose() == root.expose() => {}
-        (Some(_), Err(RootError::PassphraseNeeded(_))) => {}
-        (_, Ok(_)) => {
-            return Err(Error::Internal(format!("{to} does not give back what was put there; nothing was changed")));
-        }
-        (_, Err(e)) => return Err(refused(e)),
+    if !place.holds(root, passphrase).map_err(refused)? {
+        return Err(Error::Internal(format!("{to} does not give back what was put there; nothing was changed")));
     }
     config.key.root = to;
     home.replace_config(&config)?;
@@ -85,7 +80,7 @@ fn keep(home: &Home, mut config: Config, root: &Secret, to: &str, passphrase: Op
 
 fn refused(error: RootError) -> Error {
     match error {
-        RootError::UnknownProvider(_) => Error::Malformed(error.to_string()),
+        RootError::UnknownProvider(_) | RootError::NoPassphrase(_) | RootError::OtherKey(_) => Error::Malformed(error.to_string()),
         other => Error::Internal(other.to_string()),
     }
 }

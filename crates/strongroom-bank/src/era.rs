@@ -132,18 +132,23 @@ impl Bank {
     /// the old key. Answers the log's key with its name, as verifiers pin it.
     pub(crate) fn rotate_log(&self) -> Result<LogKey> {
         let eras = self.eras();
-        let (old, new) = (self.keys.log(eras.version)?, self.keys.prepare_log(eras.version, clock::now_us())?);
-        let (old, new) = (Arc::new(old), Arc::new(new));
+        let old = Arc::new(self.keys.log(eras.version)?);
+        let (version, new) = self.keys.prepare_log(eras.version, clock::now_us())?;
+        let new = Arc::new(new);
         let (was, salt, origin) = (eras.clone(), random::bytes(), eras.present.origin().to_owned());
         self.change_blocking(move |tx| {
+            if key_version(tx.connection)? != was.version {
+                let detail = "The log's key was followed meanwhile; look at `keys status`.".into();
+                return Err(Error::Conflict { code: "key_followed", detail });
+            }
             let core = LogKeyCore::sign(&origin, tx.now_us, &old, &new);
             tx.append_fact(Kind::LogKey, tx.keys.store(), salt, core.encode());
             end(tx.connection, &was, tx.height)?;
-            meta::set_value(tx.connection, KEY_VERSION, (was.version + 1).to_string().as_bytes())?;
+            meta::set_value(tx.connection, KEY_VERSION, version.to_string().as_bytes())?;
             tx.next_key = Some(new.clone());
             Ok(())
         })?;
-        self.keys.activate_log(eras.version + 1, clock::now_us())?;
+        self.keys.activate_log(version, clock::now_us())?;
         let present = self.readers.read(|c| Eras::read(c, &self.keys))?;
         let log_key = present.present.clone();
         *self.eras.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(present);
@@ -192,6 +197,8 @@ pub fn reopen(home: &Home) -> Result<Reopened> {
     head.keep(&note)
         .and_then(|()| head.sync())
         .map_err(|e| Error::Internal(format!("the new log's first checkpoint could not be kept: {e}")))?;
+    // Its older rows may be protected by keys that had nothing left to protect.
+    opened.keys.expect_older()?;
     let lost = kept.size.saturating_sub(state.frontier.size());
     Ok(Reopened { log_key: LogKey::new(&origin, &state.key.public()), lost })
 }

@@ -5,7 +5,7 @@ use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use crate::keyring::Purpose;
-use crate::{Bank, Result, clock};
+use crate::{Bank, Result, clock, hex};
 
 const TICK: Duration = Duration::from_millis(500);
 /// Ticks between two counts of uses, and between two looks at which keys are due; the first is at once.
@@ -38,6 +38,7 @@ impl Bank {
         }
         if tick.is_multiple_of(TICKS_PER_COUNT) {
             self.keys.count_uses()?;
+            self.keys.tidy()?;
         }
         if tick.is_multiple_of(TICKS_PER_LOOK) {
             self.follow_due_keys()?;
@@ -52,9 +53,11 @@ impl Bank {
         for purpose in Purpose::ALL {
             let Some(policy) = purpose.policy() else { continue };
             let age_us_max = limits.rotate_after_days.map_or(policy.age_us_max, |days| i64::from(days) * DAY_US);
-            let uses_max = limits.rotate_after_uses.unwrap_or(policy.uses_max);
+            let uses_max = limits.rotate_after_uses.unwrap_or(policy.uses_max).min(policy.uses_max);
             for series in self.keys.due(purpose, age_us_max, uses_max, now_us, DUE_AT_ONCE)? {
-                self.keys.rotate(purpose, &series, now_us)?;
+                if let Err(e) = self.keys.rotate(purpose, &series, now_us) {
+                    tracing::error!(target: "strongroom::keys", purpose = purpose.name(), series = hex::encode(&series), error = %e, "a key that is due could not be followed");
+                }
             }
         }
         Ok(())

@@ -1,12 +1,15 @@
 //! Orders about keys, from the bank's own console: given to a running server or, without one, to a
 //! bank opened for the purpose. Both carry them out here.
 
+use std::sync::PoisonError;
+
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
+use strongroom_crypto::lifecycle::State;
 use strongroom_ledger::id::PersonId;
 use strongroom_sql::Role;
 use strongroom_store::Id;
-use strongroom_store::keys::{self, Tally};
+use strongroom_store::keys::{self, Tally, WrappedKey};
 
 use crate::audit::Event;
 use crate::keyring::{Purpose, SINGLE};
@@ -81,7 +84,12 @@ impl Bank {
         if let Some(why) = self.read_only() {
             return Err(Error::ReadOnly(why));
         }
+        // One at a time: two that follow the same key would each take the other's for their own.
+        let _turn = self.key_orders.lock().unwrap_or_else(PoisonError::into_inner);
+        // Said before it is done, so that a stop in between hides nothing.
         let (event, note) = told(&order);
+        let ordered = format!("{event} {note}");
+        self.change_blocking(move |tx| tx.audit(Event::new("key.ordered").noting(&ordered)))?;
         let done = self.follow(order)?;
         self.change_blocking(move |tx| tx.audit(Event::new(event).noting(&note)))?;
         Ok(done)
@@ -93,11 +101,11 @@ impl Bank {
             KeyOrder::Compromise { key } => {
                 let (purpose, series) = named(&key)?;
                 self.keys.compromise(purpose, &series, key.version, clock::now_us())?;
-                self.known_tokens.forget();
                 Ok(json!({"compromised": key.version}))
             }
             KeyOrder::Destroy { key } => {
                 let (purpose, series) = named(&key)?;
+                self.refuse_needed(purpose, &series, key.version)?;
                 self.keys.destroy(purpose, &series, key.version, clock::now_us())?;
                 Ok(json!({"destroyed": key.version}))
             }
@@ -117,6 +125,33 @@ impl Bank {
                 Ok(json!({"person": person, "held_until": until}))
             }
         }
+    }
+
+    /// A version is destroyed only after a last look, taken when everything that was on its way has arrived,
+    /// has found nothing under it.
+    fn refuse_needed(&self, purpose: Purpose, series: &Id, version: i64) -> Result<()> {
+        let needed = |detail: String| Err(Error::Conflict { code: "key_in_use", detail });
+        if purpose == Purpose::Log {
+            return needed(
+                "The log's old keys are never destroyed: they check what was signed with them. Follow the present one with `keys rotate log`.".into(),
+            );
+        }
+        self.change_blocking(|_| Ok(()))?;
+        if purpose == Purpose::Pepper {
+            return match self.passwords_with_pepper(version)? {
+                0 => Ok(()),
+                count => needed(format!(
+                    "{count} passwords are hashed with this version. Each is hashed anew when its owner signs in; destroy the version when none is left."
+                )),
+            };
+        }
+        let opens = |key: &WrappedKey| {
+            key.version == version && [State::Deactivated as i64, State::Compromised as i64].contains(&key.state)
+        };
+        if self.keys.versions(purpose, series)?.iter().any(opens) {
+            while self.walk(purpose, series)? > 0 {}
+        }
+        Ok(())
     }
 
     fn rotate(&self, purpose: Option<&str>, person: Option<&str>) -> Result<Value> {

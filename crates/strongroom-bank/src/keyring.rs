@@ -21,6 +21,7 @@ use strongroom_crypto::password::Hasher;
 use strongroom_crypto::sealed::{ColumnId, Context, LogicalType, Suite};
 use strongroom_crypto::secret::Secret;
 use strongroom_crypto::sign::{PublicKey, SigningKey};
+use strongroom_identity::session::ACCESS_TOKEN_S;
 use strongroom_sql::Connection;
 use strongroom_store::Id;
 use strongroom_store::keys::{self, WrappedKey};
@@ -31,10 +32,13 @@ use macs::Macs;
 pub use purpose::Purpose;
 use series::Series;
 
+use crate::sessions::KnownTokens;
 use crate::{Error, Result};
 
 /// The series of the purposes that have one only.
 pub const SINGLE: Id = [0; 16];
+/// How long after a token key was followed its last tokens may be out.
+const TOKENS_OUT_US: i64 = ACCESS_TOKEN_S * 1_000_000;
 /// People's keys kept open; beyond it the cache starts anew.
 const OPEN_KEYS_MAX: usize = 200_000;
 
@@ -58,8 +62,21 @@ pub struct Tokens {
     pub kid: String,
     /// The key that signs.
     pub key: SigningKey,
-    /// All that verify, by kid.
-    pub public: Vec<(String, PublicKey)>,
+    /// All that verify.
+    pub public: Vec<TokenKey>,
+    /// Tokens that they have verified.
+    pub(crate) known: KnownTokens,
+}
+
+/// A key that verifies access tokens.
+#[derive(Clone, Debug)]
+pub struct TokenKey {
+    /// Its name in tokens.
+    pub kid: String,
+    /// The key.
+    pub key: PublicKey,
+    /// Until when it verifies: the tokens of a key that was followed have all expired then.
+    pub until_us: Option<i64>,
 }
 
 impl Keyring {
@@ -80,7 +97,9 @@ impl Keyring {
 
     /// Opens the keyring with the root key.
     pub fn open(mut connection: Box<dyn Connection>, root: &Secret) -> Result<Self> {
+        // Read as it is at one moment, beside whoever follows keys.
         let c = connection.as_mut();
+        c.begin()?;
         let store: Id = meta::value(c, "store")?.and_then(|v| v.try_into().ok()).ok_or_else(|| {
             Error::Internal("the keyring names no bank: keys.db is empty or damaged; restore it from its backup".into())
         })?;
@@ -89,17 +108,23 @@ impl Keyring {
             keks.insert(purpose, Arc::new(wrapped::kek(c, root, purpose.name())?));
         }
         let rows = |c: &mut dyn Connection, purpose: Purpose| keys::of_series(c, purpose.name(), &SINGLE);
-        let sealing = |c: &mut dyn Connection, purpose: Purpose, suite: Suite| -> Result<RwLock<Arc<Series>>> {
-            Ok(RwLock::new(Arc::new(Series::open(&keks[&purpose], &rows(c, purpose)?, suite)?)))
+        let sealing = |c: &mut dyn Connection, purpose: Purpose| {
+            Series::open(&keks[&purpose], &rows(c, purpose)?, Suite::Xaes256Gcm)
         };
+        let (bank, credential) = (sealing(c, Purpose::Bank)?, sealing(c, Purpose::Credential)?);
+        let tokens = Tokens::open(&keks[&Purpose::Token], &rows(c, Purpose::Token)?)?;
+        let indexes = Indexes::open(&keks[&Purpose::Index], &rows(c, Purpose::Index)?)?;
+        let macs = Macs::open(&keks[&Purpose::Mac], &rows(c, Purpose::Mac)?)?;
+        let hasher = peppered(&keks[&Purpose::Pepper], &rows(c, Purpose::Pepper)?)?;
+        c.rollback()?;
         Ok(Keyring {
             store,
-            bank: sealing(c, Purpose::Bank, Suite::Xaes256Gcm)?,
-            credential: sealing(c, Purpose::Credential, Suite::Xaes256Gcm)?,
-            tokens: RwLock::new(Arc::new(Tokens::open(&keks[&Purpose::Token], &rows(c, Purpose::Token)?)?)),
-            indexes: RwLock::new(Arc::new(Indexes::open(&keks[&Purpose::Index], &rows(c, Purpose::Index)?)?)),
-            macs: RwLock::new(Arc::new(Macs::open(&keks[&Purpose::Mac], &rows(c, Purpose::Mac)?)?)),
-            hasher: RwLock::new(Arc::new(peppered(&keks[&Purpose::Pepper], &rows(c, Purpose::Pepper)?)?)),
+            bank: kept(bank),
+            credential: kept(credential),
+            tokens: kept(tokens),
+            indexes: kept(indexes),
+            macs: kept(macs),
+            hasher: kept(hasher),
             people: RwLock::default(),
             keks: RwLock::new(keks),
             connection: Mutex::new(connection),
@@ -128,13 +153,15 @@ impl Keyring {
         Ok(SigningKey::from_seed(wrapped::unwrap(&kek, &row)?.expose()))
     }
 
-    /// Makes the version of the log's key that will follow the present one, if it is not there yet.
-    pub fn prepare_log(&self, present: i64, now_us: i64) -> Result<SigningKey> {
-        let newest = self.versions(Purpose::Log, &SINGLE)?.last().map_or(0, |row| row.version);
-        if newest == present {
-            self.insert_next(Purpose::Log, SINGLE, State::PreActive, now_us)?;
-        }
-        self.log(present + 1)
+    /// The version of the log's key that will follow the present one, made if it is not there yet. One that
+    /// was marked as compromised before it signed anything is passed over.
+    pub fn prepare_log(&self, present: i64, now_us: i64) -> Result<(i64, SigningKey)> {
+        let waiting = |row: &&WrappedKey| row.state == State::PreActive as i64 && row.version > present;
+        let version = match self.versions(Purpose::Log, &SINGLE)?.iter().find(waiting) {
+            Some(row) => row.version,
+            None => self.insert_next(Purpose::Log, SINGLE, State::PreActive, now_us)?,
+        };
+        Ok((version, self.log(version)?))
     }
 
     /// The keys of blind indexes.
@@ -154,14 +181,13 @@ impl Keyring {
 
     /// Makes and stores a person's key, and proves that it can be read back.
     pub fn create_person(&self, person: Id, now_us: i64) -> Result<()> {
-        self.insert_next(Purpose::Person, person, State::Active, now_us)
+        self.insert_next(Purpose::Person, person, State::Active, now_us).map(drop)
     }
 
-    fn insert_next(&self, purpose: Purpose, series: Id, state: State, now_us: i64) -> Result<()> {
+    fn insert_next(&self, purpose: Purpose, series: Id, state: State, now_us: i64) -> Result<i64> {
         let mut connection = self.locked();
         let kek = self.kek(purpose)?;
-        wrapped::insert_next(connection.as_mut(), &kek, purpose, series, state, now_us)?;
-        Ok(())
+        Ok(wrapped::insert_next(connection.as_mut(), &kek, purpose, series, state, now_us)?.version)
     }
 
     /// Takes back the key of someone who was not added after all.
@@ -241,6 +267,10 @@ impl Keyring {
     }
 }
 
+fn kept<T>(value: T) -> RwLock<Arc<T>> {
+    RwLock::new(Arc::new(value))
+}
+
 /// The hasher of passwords with all versions of the pepper that may check.
 fn peppered(kek: &Secret, rows: &[WrappedKey]) -> Result<Hasher> {
     let usable = wrapped::usable(rows, "pepper")?;
@@ -259,7 +289,8 @@ impl Tokens {
             }
             let key = SigningKey::from_seed(wrapped::unwrap(kek, row)?.expose());
             let kid = format!("token-{}", row.version);
-            public.push((kid.clone(), key.public()));
+            let until_us = (!is_active).then_some(row.changed_us + TOKENS_OUT_US);
+            public.push(TokenKey { kid: kid.clone(), key: key.public(), until_us });
             if is_active {
                 active = Some((kid, key));
             }
@@ -267,6 +298,11 @@ impl Tokens {
         let (kid, key) = active.ok_or_else(|| {
             Error::Integrity("the keyring has no active token key; restore keys.db from its backup".into())
         })?;
-        Ok(Tokens { kid, key, public })
+        Ok(Tokens { kid, key, public, known: KnownTokens::default() })
+    }
+
+    /// Those that verify at a time.
+    pub fn verifying(&self, now_us: i64) -> impl Iterator<Item = &TokenKey> {
+        self.public.iter().filter(move |key| key.until_us.is_none_or(|until| now_us < until))
     }
 }

@@ -63,7 +63,7 @@ mod writer;
 
 pub use error::{Error, Result};
 pub use home::{Config, Home};
-pub use keyring::{Keyring, column};
+pub use keyring::{Keyring, TokenKey, column};
 pub use money::{Placed, Posted};
 pub use orders::{SignedOrder, Verified};
 pub use sessions::Caller;
@@ -97,9 +97,9 @@ pub struct Bank {
     known_devices: Known<(Id, Arc<PublicKey>)>,
     known_numbers: Known<Id>,
     known_owners: Known<Option<Id>>,
-    known_tokens: sessions::KnownTokens,
     site: Arc<Site>,
     blocked_passwords: HashSet<String>,
+    key_orders: Mutex<()>,
     stopped: Arc<Stopped>,
     _lock: std::fs::File,
 }
@@ -300,9 +300,9 @@ impl Bank {
             known_devices: Known::default(),
             known_numbers: Known::default(),
             known_owners: Known::default(),
-            known_tokens: sessions::KnownTokens::default(),
             site: Arc::new(site),
             blocked_passwords,
+            key_orders: Mutex::default(),
             stopped,
             _lock: lock,
         });
@@ -375,9 +375,10 @@ impl Bank {
         &self.counters
     }
 
-    /// The keys that check access tokens, by kid: the one that signs, and those before it.
-    pub fn token_keys(&self) -> Vec<(String, PublicKey)> {
-        self.keys.tokens().public.clone()
+    /// The keys that check access tokens now: the one that signs, and the one before it for as long as its
+    /// tokens may be out.
+    pub fn token_keys(&self) -> Vec<TokenKey> {
+        self.keys.tokens().verifying(clock::now_us()).cloned().collect()
     }
 
     /// The newest signed checkpoint.

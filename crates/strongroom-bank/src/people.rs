@@ -165,9 +165,23 @@ impl Bank {
         let (id, source) = (person.row.id, source.clone());
         let added = self.change(move |tx| add(tx, &person, enrolment.as_ref(), &source)).await;
         if added.is_err() {
-            self.keys.discard_person(&id)?;
+            // The writer is asked, behind whatever was on its way.
+            let written = self.change(move |tx| Ok(identity::people(tx.connection, &[id])?)).await;
+            self.take_back_keys(&[id], written);
         }
         added
+    }
+
+    /// Takes back the keys of those who were not added. Whoever cannot be looked for keeps a key that nothing
+    /// needs, which is better than a row that nothing opens.
+    fn take_back_keys(&self, made: &[Id], written: Result<Vec<PersonRow>>) {
+        let taken_back = written.and_then(|written| {
+            let is_written = |id: &&Id| written.iter().any(|person| person.id == **id);
+            made.iter().filter(|id| !is_written(id)).try_for_each(|id| self.keys.discard_person(id))
+        });
+        if let Err(e) = taken_back {
+            tracing::warn!(target: "strongroom::keys", error = %e, "keys of people who were not added stay");
+        }
     }
 
     /// Hashes the password on the bounded pool, makes the person's key and seals their data.
@@ -178,10 +192,8 @@ impl Bank {
         let (keys, role, scheme) = (self.keys.clone(), role.to_owned(), self.config.password.scheme());
         let prepared = tokio::task::spawn_blocking(move || {
             keys.create_person(id.0, now_us)?;
-            {
-                let hash = keys.hasher().hash(scheme, &form.password);
-                prepare(&keys, id.0, &form, &hash, &role, now_us)
-            }
+            let hash = keys.hasher().hash(scheme, &form.password);
+            prepare(&keys, id.0, &form, &hash, &role, now_us)
         });
         let person = prepared.await.map_err(|e| Error::Internal(e.to_string()))?;
         drop(turn);

@@ -2,6 +2,7 @@
 //! sealed value behind it, beside the bank's work. As with sealing anew a walk may break off anywhere.
 
 use strongroom_crypto::blind;
+use strongroom_identity::person::Standing;
 use strongroom_sql::Connection;
 use strongroom_store::Id;
 use strongroom_store::accounts::{self, AccountRow};
@@ -87,6 +88,14 @@ fn of_person(keys: &Keyring, person: &Indexed) -> Result<Option<PersonIndexes>> 
     }))
 }
 
+/// Whether an account's owner has been erased: its index is gone, even while the owner's key still opens.
+fn is_erased(connection: &mut dyn Connection, keys: &Keyring, owner: Option<&Id>) -> Result<bool> {
+    let Some(owner) = owner else { return Ok(false) };
+    let Some(person) = identity::people(connection, &[*owner])?.pop() else { return Ok(false) };
+    person.check(keys)?;
+    Ok(Standing::from_number(person.status) == Standing::Erased)
+}
+
 fn reindex_account(connection: &mut dyn Connection, keys: &Keyring, row: &mut AccountRow) -> Result<bool> {
     row.check(keys)?;
     let number = match keys.unseal_text(row.owner.as_ref(), column::ACCOUNT_NUMBER, &row.id, &row.number) {
@@ -94,7 +103,7 @@ fn reindex_account(connection: &mut dyn Connection, keys: &Keyring, row: &mut Ac
         number => number?,
     };
     let index = keys.indexes().index(Field::Number, &number);
-    if index == row.number_index {
+    if index == row.number_index || is_erased(connection, keys, row.owner.as_ref())? {
         return Ok(false);
     }
     row.number_index = index;

@@ -13,10 +13,11 @@ use strongroom_crypto::sealed::{self, ColumnId};
 use strongroom_store::Id;
 use strongroom_store::accounts;
 use strongroom_store::cells::{self, Cell, Column};
+use zeroize::Zeroizing;
 
 use crate::keyring::series::Series;
 use crate::keyring::{Keyring, Purpose, SINGLE, column};
-use crate::{Bank, Connection, Error, Result, clock, fault};
+use crate::{Bank, Connection, Error, Result, clock, fault, hex};
 
 /// How long after a change something sealed before it may still be on its way to the database.
 const ON_THE_WAY: Duration = Duration::from_secs(5);
@@ -42,22 +43,16 @@ impl Bank {
         let mut round = Round::default();
         for purpose in [Purpose::Mac, Purpose::Credential, Purpose::Bank, Purpose::Index, Purpose::Person] {
             for series in self.keys.pending(purpose, SERIES_AT_ONCE)? {
-                let began_us = clock::now_us();
-                let versions = self.keys.versions(purpose, &series)?;
-                let last_change_us = versions.iter().map(|key| key.changed_us).max().unwrap_or_default();
-                let newest = versions.last().map_or(0, |key| key.version);
-                let fields = match purpose {
-                    Purpose::Credential => self.walk_credentials()?,
-                    Purpose::Bank => self.walk_bank()?,
-                    Purpose::Index => self.reindex()?,
-                    Purpose::Mac => self.remac()?,
-                    _ => self.walk_person(&series)?,
-                };
                 round.series += 1;
-                round.fields += fields;
-                if fields == 0 && began_us - last_change_us > ON_THE_WAY.as_micros() as i64 {
-                    self.keys.settle(purpose, &series, newest)?;
-                    round.settled += 1;
+                match self.reseal_series(purpose, &series) {
+                    Ok((fields, settled)) => {
+                        round.fields += fields;
+                        round.settled += u64::from(settled);
+                    }
+                    // One series that cannot be walked keeps no other waiting.
+                    Err(e) => {
+                        tracing::error!(target: "strongroom::keys", purpose = purpose.name(), series = hex::encode(&series), error = %e, "what waits under an old key could not be walked; trying again");
+                    }
                 }
             }
         }
@@ -65,6 +60,45 @@ impl Bank {
             tracing::info!(target: "strongroom::keys", series = round.series, fields = round.fields, settled = round.settled, "fields were sealed anew");
         }
         Ok(round)
+    }
+
+    /// One walk over a series that waits. Answers how many fields were sealed anew, and whether it is settled.
+    fn reseal_series(&self, purpose: Purpose, series: &Id) -> Result<(u64, bool)> {
+        let began_us = clock::now_us();
+        let protecting = self.keys.protecting(purpose, series)?;
+        let versions = self.keys.versions(purpose, series)?;
+        let last_change_us = versions.iter().map(|key| key.changed_us).max().unwrap_or_default();
+        let fields = self.walk(purpose, series)?;
+        let is_over = fields == 0 && began_us - last_change_us > ON_THE_WAY.as_micros() as i64;
+        Ok((fields, is_over && self.keys.settle(purpose, series, protecting)?))
+    }
+
+    /// Looks at everything that a series protects, and protects anew what older versions do. Answers how much.
+    pub(crate) fn walk(&self, purpose: Purpose, series: &Id) -> Result<u64> {
+        match purpose {
+            Purpose::Credential => self.walk_credentials(),
+            Purpose::Bank => self.walk_bank(),
+            Purpose::Index => self.reindex(),
+            Purpose::Mac => self.remac(),
+            Purpose::Person => self.walk_person(series),
+            Purpose::Token | Purpose::Log | Purpose::Pepper => Ok(0),
+        }
+    }
+
+    /// How many passwords are hashed with a version of the pepper. They change only when their people sign in.
+    pub(crate) fn passwords_with_pepper(&self, version: i64) -> Result<u64> {
+        let begins = format!("{version}$");
+        let (mut after, mut count): (Id, u64) = (SINGLE, 0);
+        loop {
+            let page = self.look(|c| Ok(cells::page(c, Column::Password, &after, PAGE)?))?;
+            let Some(last) = page.last() else { return Ok(count) };
+            after = last.id;
+            for cell in &page {
+                let hash = self.keys.unseal_credential(column::PASSWORD, &cell.id, &cell.sealed);
+                let hash = readable("password", &cell.id, hash)?.map(Zeroizing::new);
+                count += u64::from(hash.is_some_and(|hash| hash.starts_with(begins.as_bytes())));
+            }
+        }
     }
 
     fn walk_credentials(&self) -> Result<u64> {

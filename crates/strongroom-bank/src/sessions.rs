@@ -67,18 +67,12 @@ pub(crate) const BROWSER: i64 = 2;
 /// A browser's session is marked as used at most this often.
 const TOUCH_AFTER_US: i64 = 30_000_000;
 
-/// Access tokens whose signature was checked, by their SHA-256.
+/// Access tokens whose signature was checked, by their SHA-256, and when each ends. They are kept with the
+/// keys that checked them, so that a change of the keys forgets them.
 #[derive(Default)]
 pub struct KnownTokens(RwLock<HashMap<[u8; 32], (Caller, i64)>>);
 
 const KNOWN_TOKENS_MAX: usize = 100_000;
-
-impl KnownTokens {
-    /// Checks every token anew: a key has been compromised.
-    pub(crate) fn forget(&self) {
-        self.0.write().unwrap_or_else(PoisonError::into_inner).clear();
-    }
-}
 
 /// Whether a session holds now, for the person it belongs to. Both rows carry our MAC.
 pub fn is_alive(session: &SessionRow, person: &PersonRow, now_us: i64) -> bool {
@@ -119,21 +113,26 @@ impl Bank {
     pub fn authenticate(&self, access_token: &str) -> Result<Caller> {
         let now_s = clock::now_us() / 1_000_000;
         let digest = sha256(access_token.as_bytes());
-        if let Some((caller, exp)) = self.known_tokens.0.read().unwrap_or_else(PoisonError::into_inner).get(&digest) {
-            return if *exp > now_s { Ok(caller.clone()) } else { Err(Error::Unauthenticated) };
-        }
         let tokens = self.keys.tokens();
-        let key = |kid: &str| tokens.public.iter().find(|(known, _)| known == kid).map(|(_, key)| key.clone());
+        if let Some((caller, end_s)) = tokens.known.0.read().unwrap_or_else(PoisonError::into_inner).get(&digest) {
+            return if *end_s > now_s { Ok(caller.clone()) } else { Err(Error::Unauthenticated) };
+        }
+        let mut key_ends_s = i64::MAX;
+        let key = |kid: &str| {
+            let key = tokens.verifying(now_s * 1_000_000).find(|key| key.kid == kid)?;
+            key_ends_s = key.until_us.map_or(i64::MAX, |until| until / 1_000_000);
+            Some(key.key.clone())
+        };
         let claims =
             token::verify(access_token, key, &self.origin, &self.origin, now_s).map_err(|_| Error::Unauthenticated)?;
         let person: PersonId = claims.sub.parse().map_err(|_| Error::Unauthenticated)?;
         let session: SessionId = claims.sid.parse().map_err(|_| Error::Unauthenticated)?;
         let caller = Caller { person: person.0, session: session.0 };
-        let mut known = self.known_tokens.0.write().unwrap_or_else(PoisonError::into_inner);
+        let mut known = tokens.known.0.write().unwrap_or_else(PoisonError::into_inner);
         if known.len() >= KNOWN_TOKENS_MAX {
             known.clear();
         }
-        known.insert(digest, (caller.clone(), claims.exp));
+        known.insert(digest, (caller.clone(), claims.exp.min(key_ends_s)));
         Ok(caller)
     }
 

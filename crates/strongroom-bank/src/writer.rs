@@ -127,6 +127,8 @@ struct Applied {
 }
 
 const ATTEMPTS_MAX: u32 = 8;
+/// How often a lost COMMIT is asked for; each time the database is tried for some seconds.
+const READS_BACK_MAX: u32 = 20;
 
 impl Writer {
     /// Runs until the queue is closed and empty.
@@ -153,7 +155,7 @@ impl Writer {
         loop {
             match self.commit(batch) {
                 Ok(placed) => return self.answer(batch, placed),
-                Err(e) if is_passing(e.kind) && attempt < ATTEMPTS_MAX => {
+                Err(e) if is_passing(e.kind) && attempt < ATTEMPTS_MAX && self.stopped.why().is_none() => {
                     attempt += 1;
                     self.counters.retries.fetch_add(1, Ordering::Relaxed);
                     tracing::warn!(error = %e, attempt, "a batch was rolled back and is seen again");
@@ -230,11 +232,18 @@ impl Writer {
             let _ = self.connection.rollback();
             return Err(error);
         }
-        self.renew(Kind::ConnectionLost);
-        match meta::last_batch(self.connection.as_mut())? {
-            Some(last) if last == *id => Ok(()),
-            _ => Err(error),
+        // Nothing else is tried until this is known: a second attempt beside a batch that was committed would
+        // do it twice.
+        for attempt in 0..READS_BACK_MAX {
+            self.renew(Kind::ConnectionLost);
+            match meta::settled_batch(self.connection.as_mut()) {
+                Ok(Some(last)) if last == *id => return Ok(()),
+                Ok(_) => return Err(error),
+                Err(e) => tracing::warn!(error = %e, attempt, "whether the last batch was committed cannot be read back; trying again"),
+            }
         }
+        self.stopped.stop("The database went away while it committed, and cannot be asked whether it did. Bring it back and restart the server; who gave an order then asks for it by its id.");
+        Err(error)
     }
 
     /// After the commit is proven: the new state becomes the present one.

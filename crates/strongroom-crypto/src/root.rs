@@ -19,10 +19,15 @@ use crate::secret::Secret;
 pub trait Place: std::fmt::Debug {
     /// Makes a new root key there. What is there is never overwritten.
     fn create(&self) -> Result<(), RootError>;
-    /// Keeps a root key that exists already, shut by a passphrase where the place knows one.
+    /// Keeps a root key that exists already, shut by a passphrase where the place knows one. A place that holds
+    /// this very key is left as it is, so that a move that was stopped can be given again.
     fn store(&self, root: &Secret, passphrase: Option<&str>) -> Result<(), RootError>;
     /// Gives the root key.
     fn load(&self) -> Result<Secret, RootError>;
+    /// Whether it gives back this root key, by this passphrase where one shuts it.
+    fn holds(&self, root: &Secret, _passphrase: Option<&str>) -> Result<bool, RootError> {
+        Ok(self.load()?.expose() == root.expose())
+    }
 }
 
 /// The place that a configuration names.
@@ -77,6 +82,12 @@ pub enum RootError {
     /// The passphrase is not the right one.
     #[error("the passphrase does not open {0}: it is another one, or the file was changed; nothing was done")]
     WrongPassphrase(String),
+    /// A passphrase was given for a place that is shut by other means.
+    #[error("{0} takes no passphrase; leave it out, or give file:PATH, which can be shut by one")]
+    NoPassphrase(String),
+    /// The place holds another key than the one that is to be kept there.
+    #[error("{0} holds another root key than this bank's; set it to this bank's, or give another place")]
+    OtherKey(String),
     /// A hardware token does not serve.
     #[error("the hardware token {0}")]
     Token(String),
@@ -114,11 +125,15 @@ impl Place for File {
     }
 
     fn store(&self, root: &Secret, passphrase: Option<&str>) -> Result<(), RootError> {
+        if self.0.exists() && self.holds(root, passphrase).unwrap_or(false) {
+            return Ok(());
+        }
         let line = match passphrase {
             Some(passphrase) => passphrase::shut(root, passphrase),
-            None => format!("{PREFIX}{}", base64url::encode(root.expose())),
+            None => format!("{PREFIX}{}", *Zeroizing::new(base64url::encode(root.expose()))),
         };
-        write_private_new(&self.0, &Zeroizing::new(format!("{line}\n")))
+        let line = Zeroizing::new(line);
+        write_private_new(&self.0, &Zeroizing::new(format!("{}\n", *line)))
     }
 
     fn load(&self) -> Result<Secret, RootError> {
@@ -127,6 +142,14 @@ impl Place for File {
             return open_shut(&self.0, &text);
         }
         parse(&text).ok_or_else(|| RootError::Malformed(self.0.display().to_string()))
+    }
+
+    fn holds(&self, root: &Secret, passphrase: Option<&str>) -> Result<bool, RootError> {
+        let held = match passphrase {
+            Some(passphrase) => open_with(&self.0, &private_text(&self.0)?, passphrase)?,
+            None => self.load()?,
+        };
+        Ok(held.expose() == root.expose())
     }
 }
 
@@ -139,10 +162,13 @@ impl Place for Environment {
         }
     }
 
-    fn store(&self, root: &Secret, _: Option<&str>) -> Result<(), RootError> {
-        match self.load()?.expose() == root.expose() {
+    fn store(&self, root: &Secret, passphrase: Option<&str>) -> Result<(), RootError> {
+        if passphrase.is_some() {
+            return Err(RootError::NoPassphrase(format!("the environment variable {}", self.0)));
+        }
+        match self.holds(root, None)? {
             true => Ok(()),
-            false => Err(RootError::Malformed(format!("the environment variable {}", self.0))),
+            false => Err(RootError::OtherKey(format!("the environment variable {}", self.0))),
         }
     }
 
@@ -169,8 +195,13 @@ fn parse(text: &str) -> Option<Secret> {
 
 fn open_shut(path: &Path, text: &str) -> Result<Secret, RootError> {
     let shown = path.display().to_string();
-    let given = given_passphrase()?.ok_or_else(|| RootError::PassphraseNeeded(shown.clone()))?;
-    match passphrase::open(text, &given) {
+    let given = given_passphrase()?.ok_or(RootError::PassphraseNeeded(shown))?;
+    open_with(path, text, &given)
+}
+
+fn open_with(path: &Path, text: &str, given: &str) -> Result<Secret, RootError> {
+    let shown = path.display().to_string();
+    match passphrase::open(text, given) {
         passphrase::Opened::Root(root) => Ok(root),
         passphrase::Opened::Wrong => Err(RootError::WrongPassphrase(shown)),
         passphrase::Opened::Malformed => Err(RootError::Malformed(shown)),
@@ -193,5 +224,8 @@ fn write_private_new(path: &Path, text: &str) -> Result<(), RootError> {
         fs::DirBuilder::new().recursive(true).mode(0o700).create(dir).map_err(fail)?;
     }
     let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path).map_err(fail)?;
-    file.write_all(text.as_bytes()).and_then(|()| file.sync_all()).map_err(fail)
+    file.write_all(text.as_bytes()).and_then(|()| file.sync_all()).map_err(fail)?;
+    // Without this the file's name may be lost with the power.
+    let dir = path.parent().filter(|d| !d.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    fs::File::open(dir).and_then(|dir| dir.sync_all()).map_err(fail)
 }

@@ -86,7 +86,8 @@ pub fn combine(shares: &[Share]) -> Result<Secret, ShareError> {
         return Err(ShareError::TooFew { given, needed });
     }
     let values: Vec<Vec<u8>> = shares[..needed.into()].iter().map(|share| share.value.to_vec()).collect();
-    let root = Zeroizing::new(Gf256::combine_array(values).map_err(|_| ShareError::Damaged)?);
+    let values = Zeroizing::new(values);
+    let root = Zeroizing::new(Gf256::combine_array(values.as_slice()).map_err(|_| ShareError::Damaged)?);
     let bytes: [u8; 32] = root.as_slice().try_into().map_err(|_| ShareError::Damaged)?;
     Ok(Secret::from_bytes(bytes))
 }
@@ -107,7 +108,7 @@ impl Share {
             self.number(),
             self.count,
             self.threshold,
-            base64url::encode(&self.value),
+            *Zeroizing::new(base64url::encode(&self.value)),
         ));
         Zeroizing::new(format!("{}check {}\n", head.as_str(), hex(&sha256(head.as_bytes())[..8])))
     }

@@ -67,7 +67,7 @@ pub fn issue(key: &SigningKey, kid: &str, claims: &Claims) -> String {
 /// Checks a token of `iss` for `aud` at a time.
 pub fn verify(
     token: &str,
-    key_by_kid: impl Fn(&str) -> Option<PublicKey>,
+    key_by_kid: impl FnOnce(&str) -> Option<PublicKey>,
     iss: &str,
     aud: &str,
     now_s: i64,

@@ -82,9 +82,14 @@ const PROFILE: [Column; 7] = [
     Column::Address,
 ];
 
+/// What a person has told of themselves.
+pub fn of_profile(connection: &mut dyn Connection, person: &Id) -> Result<Vec<Cell>> {
+    some(connection, &PROFILE, "id = ?", &[Value::Bytes(person)])
+}
+
 /// A person's own fields, and those of their devices, factors, accounts, audit entries and mail.
 pub fn of_person(connection: &mut dyn Connection, person: &Id) -> Result<Vec<Cell>> {
-    let mut cells = some(connection, &PROFILE, "id = ?", &[Value::Bytes(person)])?;
+    let mut cells = of_profile(connection, person)?;
     for column in [Column::DeviceName, Column::FactorName, Column::AuditDetail, Column::OutboxMessage] {
         cells.extend(some(connection, &[column], "person = ?", &[Value::Bytes(person)])?);
     }
@@ -101,14 +106,16 @@ pub fn of_bank(connection: &mut dyn Connection) -> Result<Vec<Cell>> {
 
 /// A page of audit entries about nobody who is known, after one.
 pub fn of_nobody(connection: &mut dyn Connection, after: Option<&Id>, limit: i64) -> Result<Vec<Cell>> {
-    let condition = "person IS NULL AND id > ? ORDER BY id LIMIT ?";
+    let condition = "person IS NULL AND LENGTH(detail) > 0 AND id > ? ORDER BY id LIMIT ?";
     let after = after.map_or(&[][..], |id| id);
     some(connection, &[Column::AuditDetail], condition, &[Value::Bytes(after), Value::Int(limit)])
 }
 
 /// A page of one column's fields, in the order of their rows, after a row.
 pub fn page(connection: &mut dyn Connection, column: Column, after: &Id, limit: i64) -> Result<Vec<Cell>> {
-    some(connection, &[column], "id > ? ORDER BY id LIMIT ?", &[Value::Bytes(after), Value::Int(limit)])
+    // A page of rows whose fields are empty must not look like the end.
+    let condition = format!("id > ? AND LENGTH({}) > 0 ORDER BY id LIMIT ?", column.names().1);
+    some(connection, &[column], &condition, &[Value::Bytes(after), Value::Int(limit)])
 }
 
 fn some(

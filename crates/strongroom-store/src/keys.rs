@@ -138,6 +138,13 @@ pub fn settle(connection: &mut dyn Connection, purpose: &str, series: &Id, versi
     Ok(())
 }
 
+/// Something may be protected by every version of a purpose that is in this state.
+pub fn expect(connection: &mut dyn Connection, purpose: &str, state: i64) -> Result<()> {
+    let sql = "UPDATE wrapped_keys SET pending = 1 WHERE state = ? AND purpose = ?";
+    connection.execute(sql, &[Value::Int(state), Value::Text(purpose)])?;
+    Ok(())
+}
+
 /// Puts another wrapping of the same key in place.
 pub fn set_wrapped(connection: &mut dyn Connection, key: &WrappedKey, wrapped: &[u8]) -> Result<()> {
     connection.execute(

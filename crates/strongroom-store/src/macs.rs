@@ -71,6 +71,13 @@ pub fn outdated(
     rows.iter().map(|row| row.array::<16>(0)).collect()
 }
 
+/// The versions that the MACs of a table name.
+pub fn versions(connection: &mut dyn Connection, table: Table) -> Result<Vec<Vec<u8>>> {
+    let (table, _) = table.names();
+    let rows = connection.query(&format!("SELECT DISTINCT SUBSTR(mac, 1, 4) FROM {table}"), &[])?;
+    rows.iter().map(|row| Ok(row.bytes(0)?.to_vec())).collect()
+}
+
 /// Puts another MAC in one's place. `false`: the row has changed since it was read.
 pub fn replace(connection: &mut dyn Connection, table: Table, id: &Id, old: &Mac, new: &Mac) -> Result<bool> {
     let (table, column) = table.names();

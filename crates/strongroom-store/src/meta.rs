@@ -39,8 +39,13 @@ pub fn stamp_batch(connection: &mut dyn Connection, epoch: i64, batch: &Id) -> R
     Ok(stamped == 1)
 }
 
-/// The batch that was committed last: settles a COMMIT whose reply was lost.
-pub fn last_batch(connection: &mut dyn Connection) -> Result<Option<Id>> {
-    let rows = connection.query("SELECT batch FROM writer WHERE id = 1", &[])?;
-    rows.first().map(|row| row.array::<16>(0)).transpose()
+/// The batch that was committed last: settles a COMMIT whose reply was lost. The row is locked first, so that
+/// a transaction of a lost connection has ended, one way or the other.
+pub fn settled_batch(connection: &mut dyn Connection) -> Result<Option<Id>> {
+    connection.begin()?;
+    let read = connection
+        .execute("UPDATE writer SET height = height WHERE id = 1", &[])
+        .and_then(|_| connection.query("SELECT batch FROM writer WHERE id = 1", &[]));
+    connection.rollback()?;
+    read?.first().map(|row| row.array::<16>(0)).transpose()
 }

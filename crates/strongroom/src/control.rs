@@ -42,7 +42,15 @@ pub fn listen(home: &Home, bank: &Arc<Bank>) -> std::io::Result<()> {
     std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600))?;
     let bank = Arc::downgrade(bank);
     tokio::spawn(async move {
-        while let Ok((stream, _)) = listener.accept().await {
+        loop {
+            let stream = match listener.accept().await {
+                Ok((stream, _)) => stream,
+                Err(error) => {
+                    tracing::warn!(%error, "the console's socket could not be answered; trying again");
+                    tokio::time::sleep(std::time::Duration::from_secs(1)).await;
+                    continue;
+                }
+            };
             let Some(bank) = bank.upgrade() else { return };
             tokio::spawn(async move {
                 if let Err(error) = answer(stream, bank).await {
@@ -72,6 +80,11 @@ async fn answer(mut stream: tokio::net::UnixStream, bank: Arc<Bank>) -> std::io:
     let mut text = serde_json::to_vec(&answer)?;
     text.push(b'\n');
     write.write_all(&text).await
+}
+
+/// Whether a server runs on this home.
+pub fn is_running(home: &Home) -> bool {
+    UnixStream::connect(path(home)).is_ok()
 }
 
 /// Gives an order to the running server. None: no server runs on this home.

@@ -252,7 +252,7 @@ fn order(global: &Global, order: &KeyOrder, waits: bool) -> Outcome {
         }
     };
     if waits {
-        await_sealing(global)?;
+        await_sealing(global, bank.as_deref())?;
     }
     if let Some(bank) = bank {
         bank.close();
@@ -261,14 +261,23 @@ fn order(global: &Global, order: &KeyOrder, waits: bool) -> Outcome {
     Ok(())
 }
 
-/// Waits until everything is sealed anew.
-fn await_sealing(global: &Global) -> Outcome {
+/// Waits until everything is sealed anew, by the running server or by the bank opened here.
+fn await_sealing(global: &Global, bank: Option<&Bank>) -> Outcome {
+    let home = global.home();
     let mut before = None;
     loop {
-        let tally = key_order::tally(&global.home())?;
+        let tally = key_order::tally(&home)?;
         let pending: i64 = tally.iter().map(|row| row.pending).sum();
         if pending == 0 {
             return Ok(());
+        }
+        let stopped = match bank {
+            Some(bank) => bank.read_only(),
+            None => (!control::is_running(&home)).then(|| "the server has stopped".to_owned()),
+        };
+        if let Some(why) = stopped {
+            let what = format!("the key was followed, and {pending} old versions wait until what they sealed is sealed anew: {why}; a server that runs goes on with it");
+            return Err(Failure::new(Exit::TryAgain, what));
         }
         if before != Some(pending) {
             eprintln!("{pending} old versions wait until what they sealed is sealed anew");

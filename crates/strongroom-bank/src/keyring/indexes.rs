@@ -34,6 +34,7 @@ pub struct Indexes {
 
 /// A version's key of each field.
 struct Version {
+    number: u32,
     usernames: IndexKey,
     emails: IndexKey,
     phones: IndexKey,
@@ -46,8 +47,13 @@ impl Indexes {
     /// Opens the versions of the index key.
     pub fn open(kek: &Secret, rows: &[WrappedKey]) -> Result<Self> {
         let usable = wrapped::usable(rows, "index")?;
-        let open = |row: &WrappedKey| Ok(Version::new(&wrapped::unwrap(kek, row)?));
+        let open = |row: &WrappedKey| Ok(Version::new(row.version as u32, &wrapped::unwrap(kek, row)?));
         Ok(Indexes { versions: usable.into_iter().map(open).collect::<Result<_>>()? })
+    }
+
+    /// The version that writes.
+    pub fn active(&self) -> u32 {
+        self.versions[0].number
     }
 
     /// The index that is written.
@@ -62,8 +68,9 @@ impl Indexes {
 }
 
 impl Version {
-    fn new(secret: &Secret) -> Self {
+    fn new(number: u32, secret: &Secret) -> Self {
         Version {
+            number,
             usernames: IndexKey::new(secret, column::USERNAME.0),
             emails: IndexKey::new(secret, column::EMAIL.0),
             phones: IndexKey::new(secret, column::PHONE.0),

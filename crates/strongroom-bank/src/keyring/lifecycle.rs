@@ -1,9 +1,14 @@
-//! What happens to keys in their life: a next version, a compromise, an end. Each is one transaction
-//! of the keyring's database, and what it means for keys in memory follows at once.
+//! What happens to keys in their life: a next version, a compromise, an end. Each step is one transaction
+//! of the keyring's database (a compromised key is followed first, and key-encryption keys are renewed
+//! purpose by purpose), and what it means for keys in memory follows at once.
+//!
+//! What is destroyed leaves the disk too: SQLite overwrites what it deletes, and the write-ahead log is
+//! cut behind each end.
 
-use std::sync::{Arc, PoisonError};
+use std::sync::{Arc, PoisonError, RwLock};
 
 use strongroom_crypto::lifecycle::State;
+use strongroom_crypto::sealed::Suite;
 use strongroom_crypto::secret::Secret;
 use strongroom_sql::Connection;
 use strongroom_store::Id;
@@ -16,7 +21,7 @@ use super::wrapped::{self, KEK};
 use super::{Keyring, Purpose, SINGLE, Tokens, peppered};
 use crate::{Error, Result, hex};
 
-/// Keys re-wrapped at a time.
+/// Keys looked at in one query.
 const PAGE: i64 = 1_000;
 
 impl Keyring {
@@ -101,6 +106,7 @@ impl Keyring {
             }
             end(c, &key, now_us)
         })?;
+        connection.checkpoint_truncate()?;
         tracing::info!(target: "strongroom::keys", purpose = purpose.name(), series = hex::encode(series), version, "a key was destroyed");
         self.read_again(connection.as_mut(), purpose, series)
     }
@@ -108,14 +114,15 @@ impl Keyring {
     /// Ends a person's keys, all versions. What was sealed under them is unreadable from now on.
     pub fn destroy_person(&self, person: &Id, now_us: i64) -> Result<()> {
         let mut connection = self.locked();
-        transaction(connection.as_mut(), |c| {
-            for key in keys::of_series(c, Purpose::Person.name(), person)? {
-                if key.state != State::Destroyed as i64 {
-                    end(c, &key, now_us)?;
-                }
-            }
-            Ok(())
+        let ended = transaction(connection.as_mut(), |c| {
+            let mut versions = keys::of_series(c, Purpose::Person.name(), person)?;
+            versions.retain(|key| key.state != State::Destroyed as i64);
+            versions.iter().try_for_each(|key| end(c, key, now_us))?;
+            Ok(!versions.is_empty())
         })?;
+        if ended {
+            connection.checkpoint_truncate()?;
+        }
         self.people.write().unwrap_or_else(PoisonError::into_inner).remove(person);
         Ok(())
     }
@@ -124,6 +131,10 @@ impl Keyring {
     /// changes. Answers how many keys were wrapped.
     pub fn rewrap(&self, root: &Secret, now_us: i64) -> Result<u64> {
         let mut connection = self.locked();
+        // A root key that was changed behind the bank's back must not get hold of half the keys.
+        for purpose in Purpose::ALL {
+            wrapped::kek(connection.as_mut(), root, purpose.name())?;
+        }
         let mut count = 0;
         for purpose in Purpose::ALL {
             let old = self.kek(purpose)?;
@@ -139,7 +150,27 @@ impl Keyring {
             })?;
             self.keks.write().unwrap_or_else(PoisonError::into_inner).insert(purpose, Arc::new(new));
         }
+        connection.checkpoint_truncate()?;
         tracing::info!(target: "strongroom::keys", count, "all keys were wrapped under new key-encryption keys");
+        Ok(count)
+    }
+
+    /// How many keys it has that another keyring does not know, or knows only as gone.
+    pub fn missing_in(&self, other: &Keyring) -> Result<u64> {
+        let mut count = 0;
+        for purpose in Purpose::ALL {
+            let mut after = (SINGLE, 0);
+            loop {
+                let page = keys::page(self.locked().as_mut(), purpose.name(), (&after.0, after.1), PAGE)?;
+                let Some(last) = page.last() else { break };
+                after = (last.series, last.version);
+                for key in page.iter().filter(|key| key.state != State::Destroyed as i64) {
+                    let there = keys::of_series(other.locked().as_mut(), purpose.name(), &key.series)?;
+                    let is_same = |held: &WrappedKey| held.version == key.version && !held.wrapped.is_empty();
+                    count += u64::from(!there.iter().any(is_same));
+                }
+            }
+        }
         Ok(count)
     }
 
@@ -160,9 +191,52 @@ impl Keyring {
         Ok(keys::due(self.locked().as_mut(), purpose.name(), active, now_us - age_us_max, uses, limit)?)
     }
 
-    /// Notes that nothing is sealed under the older versions of a series any more.
-    pub fn settle(&self, purpose: Purpose, series: &Id, below: i64) -> Result<()> {
-        Ok(keys::settle(self.locked().as_mut(), purpose.name(), series, below - 1)?)
+    /// The version of a series that protects now, as memory knows it.
+    pub fn protecting(&self, purpose: Purpose, series: &Id) -> Result<i64> {
+        let version = match purpose {
+            Purpose::Person => self.owners(Some(series))?.active(),
+            Purpose::Bank => self.owners(None)?.active(),
+            Purpose::Credential => self.credentials().active(),
+            Purpose::Mac => u32::from_be_bytes(self.macs().active()),
+            Purpose::Index => self.indexes().active(),
+            Purpose::Token | Purpose::Log | Purpose::Pepper => {
+                return Err(Error::Internal("nothing that this key protects is protected anew".into()));
+            }
+        };
+        Ok(version.into())
+    }
+
+    /// Notes that nothing is protected by the versions of a series below this one any more. `false`: this one
+    /// does not protect any longer, or memory lags behind the database, so that more may come.
+    pub fn settle(&self, purpose: Purpose, series: &Id, protecting: i64) -> Result<bool> {
+        let mut connection = self.locked();
+        let versions = keys::of_series(connection.as_mut(), purpose.name(), series)?;
+        let active = versions.iter().find(|key| key.state == State::Active as i64).map(|key| key.version);
+        if active != Some(protecting) {
+            self.read_again(connection.as_mut(), purpose, series)?;
+            return Ok(false);
+        }
+        keys::settle(connection.as_mut(), purpose.name(), series, protecting - 1)?;
+        if purpose == Purpose::Mac {
+            self.read_again(connection.as_mut(), purpose, series)?;
+        }
+        Ok(true)
+    }
+
+    /// Whatever older versions protect is looked for anew: the data may be of another time.
+    pub fn expect_older(&self) -> Result<()> {
+        let mut connection = self.locked();
+        for purpose in Purpose::ALL.into_iter().filter(|purpose| purpose.is_renewed()) {
+            keys::expect(connection.as_mut(), purpose.name(), State::Deactivated as i64)?;
+            keys::expect(connection.as_mut(), purpose.name(), State::Compromised as i64)?;
+        }
+        Ok(())
+    }
+
+    /// Copies the keyring's write-ahead log into its database and cuts it.
+    pub fn tidy(&self) -> Result<()> {
+        self.locked().checkpoint_truncate()?;
+        Ok(())
     }
 
     /// Writes down how often keys were used since the last time.
@@ -184,40 +258,31 @@ impl Keyring {
     /// Keys in memory follow those in the database.
     fn read_again(&self, connection: &mut dyn Connection, purpose: Purpose, series: &Id) -> Result<()> {
         let kek = self.kek(purpose)?;
-        let slot = match purpose {
+        let rows = keys::of_series(connection, purpose.name(), series)?;
+        let mut reopen = |slot: &RwLock<Arc<Series>>| {
+            let opened = Series::open(&kek, &rows, Suite::Xaes256Gcm)?;
+            let closed = std::mem::replace(&mut *slot.write().unwrap_or_else(PoisonError::into_inner), Arc::new(opened));
+            count(connection, [(purpose, *series, &*closed)].into_iter())
+        };
+        match purpose {
             Purpose::Person => {
                 let closed = self.people.write().unwrap_or_else(PoisonError::into_inner).remove(series);
-                return count(connection, closed.iter().map(|closed| (purpose, *series, &**closed)));
+                count(connection, closed.iter().map(|closed| (purpose, *series, &**closed)))
             }
-            Purpose::Token => {
-                let tokens = Tokens::open(&kek, &keys::of_series(connection, purpose.name(), series)?)?;
-                *self.tokens.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(tokens);
-                return Ok(());
-            }
-            Purpose::Index => {
-                let indexes = Indexes::open(&kek, &keys::of_series(connection, purpose.name(), series)?)?;
-                *self.indexes.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(indexes);
-                return Ok(());
-            }
-            Purpose::Mac => {
-                let macs = Macs::open(&kek, &keys::of_series(connection, purpose.name(), series)?)?;
-                *self.macs.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(macs);
-                return Ok(());
-            }
-            Purpose::Bank => &self.bank,
-            Purpose::Credential => &self.credential,
-            Purpose::Pepper => {
-                let hasher = peppered(&kek, &keys::of_series(connection, purpose.name(), series)?)?;
-                *self.hasher.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(hasher);
-                return Ok(());
-            }
-            Purpose::Log => return Ok(()),
-        };
-        let Some(suite) = purpose.suite() else { return Ok(()) };
-        let opened = Series::open(&kek, &keys::of_series(connection, purpose.name(), series)?, suite)?;
-        let closed = std::mem::replace(&mut *slot.write().unwrap_or_else(PoisonError::into_inner), Arc::new(opened));
-        count(connection, [(purpose, *series, &*closed)].into_iter())
+            Purpose::Bank => reopen(&self.bank),
+            Purpose::Credential => reopen(&self.credential),
+            Purpose::Token => put(&self.tokens, Tokens::open(&kek, &rows)),
+            Purpose::Index => put(&self.indexes, Indexes::open(&kek, &rows)),
+            Purpose::Mac => put(&self.macs, Macs::open(&kek, &rows)),
+            Purpose::Pepper => put(&self.hasher, peppered(&kek, &rows)),
+            Purpose::Log => Ok(()),
+        }
     }
+}
+
+fn put<T>(slot: &RwLock<Arc<T>>, opened: Result<T>) -> Result<()> {
+    *slot.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(opened?);
+    Ok(())
 }
 
 /// Adds uses to their versions, in one transaction.
@@ -226,18 +291,22 @@ pub(super) fn count<'a>(
     series: impl Iterator<Item = (Purpose, Id, &'a Series)>,
 ) -> Result<()> {
     let used: Vec<_> = series
-        .map(|(purpose, id, series)| (purpose, id, series.active(), series.take_uses()))
+        .map(|(purpose, id, series)| (purpose, id, series, series.take_uses()))
         .filter(|(.., uses)| *uses > 0)
         .collect();
     if used.is_empty() {
         return Ok(());
     }
-    transaction(connection, |c| {
-        for (purpose, id, version, uses) in used {
-            keys::add_uses(c, purpose.name(), &id, version.into(), uses as i64)?;
+    let written = transaction(connection, |c| {
+        for (purpose, id, series, uses) in &used {
+            keys::add_uses(c, purpose.name(), id, series.active().into(), *uses as i64)?;
         }
         Ok(())
-    })
+    });
+    if written.is_err() {
+        used.iter().for_each(|(.., series, uses)| series.put_uses_back(*uses));
+    }
+    written
 }
 
 fn version_of(connection: &mut dyn Connection, purpose: Purpose, series: &Id, version: i64) -> Result<WrappedKey> {

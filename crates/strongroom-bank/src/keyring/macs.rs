@@ -1,5 +1,6 @@
 //! The keys that authenticate rows: the newest version writes, and a MAC names the version that checks it.
 
+use strongroom_crypto::lifecycle::State;
 use strongroom_crypto::mac::MacKey;
 use strongroom_crypto::secret::Secret;
 use strongroom_store::Mac;
@@ -15,9 +16,11 @@ pub struct Macs {
 }
 
 impl Macs {
-    /// Opens the versions of the MAC key.
+    /// Opens the versions of the MAC key. A compromised one checks only until its rows are authenticated
+    /// anew: after that whoever knows it could write rows.
     pub fn open(kek: &Secret, rows: &[WrappedKey]) -> Result<Self> {
-        let usable = wrapped::usable(rows, "mac")?;
+        let mut usable = wrapped::usable(rows, "mac")?;
+        usable.retain(|row| row.state != State::Compromised as i64 || row.is_pending);
         let open =
             |row: &WrappedKey| Ok(((row.version as u32).to_be_bytes(), MacKey::new(&wrapped::unwrap(kek, row)?)));
         Ok(Macs { versions: usable.into_iter().map(open).collect::<Result<_>>()? })
@@ -26,6 +29,11 @@ impl Macs {
     /// The version that writes, as MACs name it.
     pub fn active(&self) -> [u8; 4] {
         self.versions[0].0
+    }
+
+    /// Whether it has a version, as MACs name it.
+    pub fn knows(&self, version: &[u8]) -> bool {
+        self.versions.iter().any(|(known, _)| known == version)
     }
 
     /// A MAC by the active version, of what `tag` gives for its key.

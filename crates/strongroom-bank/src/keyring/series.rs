@@ -61,6 +61,11 @@ impl Series {
         sealed::open(key.ok_or(fails(sealed::OpenError::OtherKey))?, context, sealed).map_err(fails)
     }
 
+    /// Whether it opens what a version sealed.
+    pub fn knows(&self, version: u32) -> bool {
+        std::iter::once(&self.active).chain(&self.older).any(|key| key.version() == version)
+    }
+
     /// The version that seals.
     pub fn active(&self) -> u32 {
         self.active.version()
@@ -69,6 +74,11 @@ impl Series {
     /// How often it has sealed since this was last asked.
     pub fn take_uses(&self) -> u64 {
         self.uses.swap(0, Ordering::Relaxed)
+    }
+
+    /// They could not be written down.
+    pub fn put_uses_back(&self, uses: u64) {
+        self.uses.fetch_add(uses, Ordering::Relaxed);
     }
 }
 

@@ -12,7 +12,7 @@ use strongroom_store::identity;
 use super::{NewPerson, SignUp, add, check_fields, prepare, username_taken};
 use crate::audit::{Event, Source};
 use crate::keyring::indexes::Field;
-use crate::{Bank, Error, Result, clock};
+use crate::{Bank, Error, Keyring, Result, clock};
 
 /// A person of another system. The form's password stays empty.
 pub struct Coming {
@@ -29,6 +29,14 @@ pub struct Refusal {
     pub number: usize,
     /// What is wrong with which field.
     pub field: FieldError,
+}
+
+/// People looked for in one query.
+const LOOKED_FOR_AT_ONCE: usize = 500;
+
+/// The versions that protect what an import writes, beside people's own new keys.
+fn versions(keys: &Keyring) -> (u32, [u8; 4], u32) {
+    (keys.credentials().active(), keys.macs().active(), keys.indexes().active())
 }
 
 impl Bank {
@@ -63,6 +71,7 @@ impl Bank {
         if !self.check_import(people)?.is_empty() {
             return Err(Error::Malformed("some of these people cannot be imported; nobody was".into()));
         }
+        let versions = versions(&self.keys);
         let mut new = Vec::with_capacity(people.len());
         let made = people.iter().try_for_each(|person| {
             new.push(self.prepare_import(person, role)?);
@@ -71,6 +80,11 @@ impl Bank {
         let ids: Vec<_> = new.iter().map(|person: &NewPerson| person.row.id).collect();
         let added = made.and_then(|()| {
             self.change_blocking(move |tx| {
+                // Sealing many takes long enough for a key to be followed, and its old version to be ended.
+                if versions != self::versions(tx.keys) {
+                    let detail = "A key was followed while these people were prepared; nobody was imported. Give the order again.";
+                    return Err(Error::Conflict { code: "key_followed", detail: detail.into() });
+                }
                 // All are looked at before anyone is added.
                 for person in &new {
                     let indexes = tx.keys.indexes().all(Field::Username, &person.username);
@@ -86,7 +100,11 @@ impl Bank {
             })
         });
         if added.is_err() {
-            ids.iter().try_for_each(|id| self.keys.discard_person(id))?;
+            for some in ids.chunks(LOOKED_FOR_AT_ONCE) {
+                let looked_for = some.to_vec();
+                let written = self.change_blocking(move |tx| Ok(identity::people(tx.connection, &looked_for)?));
+                self.take_back_keys(some, written);
+            }
         }
         added
     }

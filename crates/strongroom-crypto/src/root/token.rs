@@ -176,7 +176,13 @@ impl Place for Token {
         self.store(&Secret::random(), None)
     }
 
-    fn store(&self, root: &Secret, _: Option<&str>) -> Result<(), RootError> {
+    fn store(&self, root: &Secret, passphrase: Option<&str>) -> Result<(), RootError> {
+        if passphrase.is_some() {
+            return Err(RootError::NoPassphrase(format!("the hardware token {}", self.token)));
+        }
+        if self.wrapped.exists() && self.holds(root, None).unwrap_or(false) {
+            return Ok(());
+        }
         let line = self.within(|session| self.wrap(session, root))?;
         write_private_new(&self.wrapped, &line)
     }

@@ -6,7 +6,7 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
 use serde_json::{Value, json};
-use strongroom_crypto::sign::PublicKey;
+use strongroom_bank::TokenKey;
 
 use super::json;
 use crate::App;
@@ -38,9 +38,9 @@ pub async fn well_known(State(app): State<Arc<App>>) -> Response {
 
 /// The keys that check access tokens.
 pub async fn jwks(State(app): State<Arc<App>>) -> Response {
-    let jwk = |(kid, key): (String, PublicKey)| {
-        let mut jwk = key.to_jwk();
-        jwk["kid"] = kid.into();
+    let jwk = |key: TokenKey| {
+        let mut jwk = key.key.to_jwk();
+        jwk["kid"] = key.kid.into();
         jwk["use"] = "sig".into();
         jwk["alg"] = "EdDSA".into();
         jwk

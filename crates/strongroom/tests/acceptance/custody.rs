@@ -57,6 +57,8 @@ fn the_root_key_moves_behind_a_passphrase_and_into_the_environment() {
     run(&bank, &[("STRONGROOM_FAULT", "root-stored:1")], &["keys", "move", "--to", &elsewhere]);
     assert_eq!(place(&bank), first);
     succeeds(&run(&bank, &[], &["ledger", "verify"]));
+    succeeds(&run(&bank, &[], &["keys", "move", "--to", &elsewhere]));
+    assert_eq!(place(&bank), elsewhere, "given again, the move goes on");
     let named = format!("file:{}", bank.folder.path().join("named.key").display());
     run(&bank, &[("STRONGROOM_FAULT", "root-named:1")], &["keys", "move", "--to", &named]);
     assert_eq!(place(&bank), named);
@@ -74,6 +76,10 @@ fn the_root_key_moves_behind_a_passphrase_and_into_the_environment() {
 
     let line = fs::read_to_string(named.trim_start_matches("file:")).expect("the place before is left to its owner");
     let variables = [("STRONGROOM_ROOT_PASSPHRASE", "seven quiet elephants"), ("BANK_ROOT", line.trim_end())];
+    let shut_in = ["keys", "move", "--to", "env:BANK_ROOT", "--passphrase-file", text(&passphrase)];
+    refuses(&run(&bank, &variables, &shut_in), 2, "takes no passphrase");
+    let other = [variables[0], ("BANK_ROOT", "strongroom-root-key-v1 AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA")];
+    refuses(&run(&bank, &other, &["keys", "move", "--to", "env:BANK_ROOT"]), 2, "another root key");
     refuses(&run(&bank, &variables[..1], &["keys", "move", "--to", "env:BANK_ROOT"]), 1, "BANK_ROOT is not set");
     succeeds(&run(&bank, &variables, &["keys", "move", "--to", "env:BANK_ROOT"]));
     refuses(&run(&bank, &[], &["status"]), 1, "BANK_ROOT is not set");

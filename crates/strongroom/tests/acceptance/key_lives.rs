@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use serde_json::{Value, json};
-use strongroom_client::Purpose;
+use strongroom_client::{Method, Purpose};
 use strongroom_crypto::sealed;
 use strongroom_sql::{Role, Url};
 
@@ -300,6 +300,16 @@ fn a_keyring_put_back_opens_what_it_knew_and_nobody_who_was_erased() {
     let foreign = foreign.to_str().expect("a path is text").to_owned();
     keys(&other, &["backup", "--output", &foreign]);
     assert_eq!(bank.run(&["keys", "restore", &foreign, "--yes"]).status.code(), Some(5), "another bank's");
+    let refused = bank.run(&["keys", "restore", &copy, "--yes"]);
+    assert_eq!(refused.status.code(), Some(1), "the keyring in place opens and has more");
+    let words = String::from_utf8_lossy(&refused.stderr).into_owned();
+    assert!(words.contains("1 of its keys are not in this backup"), "{words}");
+    for suffix in ["", "-wal", "-shm"] {
+        let name = bank.home().join(format!("keys.db{suffix}"));
+        if name.exists() {
+            std::fs::rename(&name, bank.folder.path().join(format!("lost{suffix}"))).expect("the keyring is lost");
+        }
+    }
     assert_eq!(keys(&bank, &["restore", &copy, "--yes"])["without_key"], 1, "who signed up since is told");
     bank.start(&[]);
     ana.signed_in_again(&bank);
@@ -417,6 +427,39 @@ fn the_logs_key_is_followed_and_old_proofs_hold(engine: Engine) {
             assert_eq!((verify(key), verify(other)), (Some(0), Some(5)), "{round}");
         }
     }
-    keys(&bank, &["rotate", "log"]);
+    // Two orders at once follow it twice, one after the other; a version that signed is never destroyed.
+    std::thread::scope(|scope| {
+        let both = [0, 1].map(|_| scope.spawn(|| keys(&bank, &["rotate", "log"])));
+        both.map(|one| one.join().expect("it is followed"));
+    });
     block_on(post(&ana, "third"));
+    for version in ["1", "3", "4"] {
+        assert_eq!(bank.run(&["keys", "destroy", "log", version, "--yes"]).status.code(), Some(1), "{version}");
+    }
+    bank.stop();
+    bank.verify();
+    bank.start(&[]);
+    ana.signed_in_again(&bank);
+    block_on(post(&ana, "fourth"));
+}
+
+/// An old token key verifies for as long as its tokens may be out, and no longer.
+#[test]
+fn a_token_key_that_was_followed_ends_with_its_tokens() {
+    let (mut bank, clock) = TestBank::open_with_clock();
+    let mut ana = block_on(Customer::sign_up(&bank, "ana"));
+    let known = |bank: &TestBank| {
+        let answer = block_on(bank.client().send(Method::GET, "/.well-known/jwks.json", None)).expect("it answers");
+        answer.json::<Value>().expect("JSON")["keys"].as_array().map_or(0, Vec::len)
+    };
+    keys(&bank, &["rotate", "token"]);
+    assert_eq!(known(&bank), 2);
+    block_on(ana.client.me()).expect("her token is of the old key");
+    clock.set(301);
+    assert_eq!(known(&bank), 1);
+    bank.stop();
+    bank.start_with_clock(&clock);
+    assert_eq!(known(&bank), 1);
+    ana.signed_in_again(&bank);
+    block_on(ana.client.me()).expect("she is there again");
 }

@@ -99,6 +99,10 @@ fn checklist_02_argon2id_and_bcrypt() {
     assert_eq!(rehashed(&bank), 3);
     block_on(bank.client().sign_in("long", &long)).expect("and the new one");
     assert_eq!(rehashed(&bank), 3, "once is enough");
+    // Others have not signed in since, so that the old version is needed.
+    let refused = bank.run(&["keys", "destroy", "pepper", "1", "--yes"]);
+    let words = String::from_utf8_lossy(&refused.stderr).into_owned();
+    assert!(!refused.status.success() && words.contains("passwords are hashed with this version"), "{words}");
 }
 
 /// People come with the hashes that other systems made, sign in with the passwords they have, and have a
