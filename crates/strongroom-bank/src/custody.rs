@@ -80,7 +80,9 @@ fn keep(home: &Home, mut config: Config, root: &Secret, to: &str, passphrase: Op
 
 fn refused(error: RootError) -> Error {
     match error {
-        RootError::UnknownProvider(_) | RootError::NoPassphrase(_) | RootError::OtherKey(_) => Error::Malformed(error.to_string()),
+        RootError::UnknownProvider(_) | RootError::NoPassphrase(_) | RootError::OtherKey(_) => {
+            Error::Malformed(error.to_string())
+        }
         other => Error::Internal(other.to_string()),
     }
 }

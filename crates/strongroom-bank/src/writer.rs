@@ -239,7 +239,9 @@ impl Writer {
             match meta::settled_batch(self.connection.as_mut()) {
                 Ok(Some(last)) if last == *id => return Ok(()),
                 Ok(_) => return Err(error),
-                Err(e) => tracing::warn!(error = %e, attempt, "whether the last batch was committed cannot be read back; trying again"),
+                Err(e) => {
+                    tracing::warn!(error = %e, attempt, "whether the last batch was committed cannot be read back; trying again")
+                }
             }
         }
         self.stopped.stop("The database went away while it committed, and cannot be asked whether it did. Bring it back and restart the server; who gave an order then asks for it by its id.");

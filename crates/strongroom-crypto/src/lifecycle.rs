@@ -38,11 +38,6 @@ impl State {
         }
     }
 
-    /// Whether it may protect something new: seal, sign, index, authenticate.
-    pub fn may_protect(self) -> bool {
-        self == State::Active
-    }
-
     /// Whether it may process what it protected: open, verify, find.
     pub fn may_process(self) -> bool {
         matches!(self, State::Active | State::Deactivated | State::Compromised)
@@ -61,7 +56,7 @@ impl State {
     }
 }
 
-/// When a key is due.
+/// When an active key is due to be followed by its next version.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Policy {
     /// After this long.
@@ -70,21 +65,12 @@ pub struct Policy {
     pub uses_max: u64,
 }
 
-impl Policy {
-    /// Whether an active key should be followed by its next version.
-    pub fn is_due(self, activated_us: i64, uses: u64, now_us: i64) -> bool {
-        now_us.saturating_sub(activated_us) >= self.age_us_max || uses >= self.uses_max
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn each_state_allows_less_than_the_one_before() {
-        let protects: Vec<bool> = State::ALL.iter().map(|s| s.may_protect()).collect();
-        assert_eq!(protects, [false, true, false, false, false]);
         let processes: Vec<bool> = State::ALL.iter().map(|s| s.may_process()).collect();
         assert_eq!(processes, [false, true, true, true, false]);
         for state in State::ALL {
@@ -96,20 +82,5 @@ mod tests {
             assert_eq!(state.may_become(State::Destroyed), state != State::Destroyed);
         }
         assert_eq!(State::from_number(5), None);
-    }
-
-    #[test]
-    fn a_key_is_due_by_age_or_by_use() {
-        let policy = Policy { age_us_max: 100, uses_max: 10 };
-        for (activated, uses, now, due) in [
-            (0, 0, 99, false),
-            (0, 0, 100, true),
-            (0, 9, 1, false),
-            (0, 10, 1, true),
-            (50, 0, 100, false),
-            (9, 0, 0, false),
-        ] {
-            assert_eq!(policy.is_due(activated, uses, now), due, "{activated} {uses} {now}");
-        }
     }
 }

@@ -67,3 +67,14 @@ fn blind_indexes_and_macs() {
         assert_eq!(tag.as_slice(), bytes(&vector["tag"]), "{}", vector["domain"]);
     }
 }
+
+#[test]
+fn the_page_shows_the_vectors_of_wrapped_keys() {
+    let page = include_str!("../../../docs/formats.md");
+    let without_breaks = page.replace('\n', "");
+    for vector in vectors("wrapped") {
+        for shown in [&vector["info"], &vector["wrapped"]] {
+            assert!(without_breaks.contains(shown.as_str().expect("text")), "{shown}");
+        }
+    }
+}

@@ -21,7 +21,7 @@ pub enum Verb {
     Status,
     /// Follow keys by their next versions; what the old ones sealed is sealed anew
     Rotate {
-        /// credential, bank, token, index or person [default: all of these]; or log, whose key others have pinned
+        /// credential, bank, token, mac, index or person [default: all of these]; pepper, which each password follows when its owner signs in; or log, whose key others have pinned
         purpose: Option<String>,
         /// Only this person's key
         #[arg(long, value_name = "USR", conflicts_with = "purpose")]
@@ -276,7 +276,9 @@ fn await_sealing(global: &Global, bank: Option<&Bank>) -> Outcome {
             None => (!control::is_running(&home)).then(|| "the server has stopped".to_owned()),
         };
         if let Some(why) = stopped {
-            let what = format!("the key was followed, and {pending} old versions wait until what they sealed is sealed anew: {why}; a server that runs goes on with it");
+            let what = format!(
+                "the key was followed, and {pending} old versions wait until what they sealed is sealed anew: {why}; a server that runs goes on with it"
+            );
             return Err(Failure::new(Exit::TryAgain, what));
         }
         if before != Some(pending) {

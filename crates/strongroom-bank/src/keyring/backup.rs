@@ -35,8 +35,9 @@ pub fn write(home: &Home, output: &Path) -> Result<()> {
     // Made here, so that nobody else can read it while it is written; SQLite fills an empty file.
     let target = output.to_str().ok_or_else(|| Error::Malformed("the output's name is not UTF-8".into()))?;
     OpenOptions::new().write(true).create_new(true).mode(0o600).open(output).map_err(failed)?;
-    let copied =
-        home.keyring(Role::Writer).and_then(|mut keyring| Ok(keyring.execute("VACUUM INTO ?", &[Value::Text(target)])?));
+    let copied = home
+        .keyring(Role::Writer)
+        .and_then(|mut keyring| Ok(keyring.execute("VACUUM INTO ?", &[Value::Text(target)])?));
     if let Err(e) = copied {
         remove(output);
         return Err(e);

@@ -261,7 +261,8 @@ impl Keyring {
         let rows = keys::of_series(connection, purpose.name(), series)?;
         let mut reopen = |slot: &RwLock<Arc<Series>>| {
             let opened = Series::open(&kek, &rows, Suite::Xaes256Gcm)?;
-            let closed = std::mem::replace(&mut *slot.write().unwrap_or_else(PoisonError::into_inner), Arc::new(opened));
+            let closed =
+                std::mem::replace(&mut *slot.write().unwrap_or_else(PoisonError::into_inner), Arc::new(opened));
             count(connection, [(purpose, *series, &*closed)].into_iter())
         };
         match purpose {

@@ -37,9 +37,10 @@ impl Series {
             }
             compromised.extend((state == State::Compromised).then_some(version));
         }
-        let active = active.ok_or_else(|| match rows.is_empty() {
-            true => Error::Integrity("the keyring has no key for this row; restore keys.db from its backup".into()),
-            false => erased(),
+        let is_gone = |row: &WrappedKey| row.state == State::Destroyed as i64;
+        let active = active.ok_or_else(|| match !rows.is_empty() && rows.iter().all(is_gone) {
+            true => erased(),
+            false => Error::Integrity("the keyring has no key for this row; restore keys.db from its backup".into()),
         })?;
         Ok(Series { active, older, compromised, uses: AtomicU64::new(0) })
     }
