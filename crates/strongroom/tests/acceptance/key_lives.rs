@@ -430,7 +430,9 @@ fn the_logs_key_is_followed_and_old_proofs_hold(engine: Engine) {
     // Two orders at once follow it twice, one after the other; a version that signed is never destroyed.
     std::thread::scope(|scope| {
         let both = [0, 1].map(|_| scope.spawn(|| keys(&bank, &["rotate", "log"])));
-        both.map(|one| one.join().expect("it is followed"));
+        for one in both {
+            one.join().expect("it is followed");
+        }
     });
     block_on(post(&ana, "third"));
     for version in ["1", "3", "4"] {
