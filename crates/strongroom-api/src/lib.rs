@@ -52,6 +52,63 @@ bodies! {
         address: Option<String>,
     }
 
+    /// `POST /v1/me/password`
+    PasswordChange {
+        /// The present one.
+        current_password: String,
+        /// The next one; at least 8 characters.
+        new_password: String,
+    }
+
+    /// `POST /v1/recoveries`
+    NewRecovery {
+        /// Whose access is to be recovered; known or not, the answer is the same.
+        username: String,
+    }
+
+    /// A recovery that was begun.
+    Recovery {
+        /// To be given back with each proof.
+        recovery: String,
+    }
+
+    /// `POST /v1/recoveries/prove`
+    RecoveryProof {
+        /// What began it.
+        recovery: String,
+        /// `password`, `email` or `factor`.
+        proof: String,
+        /// The password, or the code.
+        value: String,
+    }
+
+    /// Where a recovery stands.
+    RecoveryProgress {
+        /// What was proven.
+        proven: Vec<String>,
+        /// From when on it can be finished, once two kinds are proven.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        ready_at: Option<String>,
+    }
+
+    /// `POST /v1/recoveries/finish`
+    RecoveryEnd {
+        /// What began it.
+        recovery: String,
+        /// The next password, where the present one was not proven.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        new_password: Option<String>,
+    }
+
+    /// What a finished recovery leaves to do.
+    Recovered {
+        /// `enrolment_required` or `recovered`.
+        status: String,
+        /// With which a new factor is enrolled, where none was proven.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        enrolment_token: Option<String>,
+    }
+
     /// `POST /v1/enrolments`
     Enrolment {
         /// The code of the invitation.

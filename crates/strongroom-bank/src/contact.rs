@@ -147,12 +147,17 @@ pub(crate) fn is_code(tx: &mut Tx<'_>, challenge: &Id, kept: Option<&[u8]>, code
 
 /// Sends a code, and what it is for.
 pub(crate) fn send_code(tx: &mut Tx<'_>, person: &Id, to: &str, code: &str, purpose: &str) -> Result<()> {
-    let (first, last) = code.split_at(code.len() / 2);
-    let text = format!(
-        "Your code to {purpose}: {first} {last}\n\nIt is good for five minutes and for one use. Nobody from the bank \
-         will ever ask you for it. If you did not ask for it, somebody knows your password: sign in and change it."
-    );
+    let text = format!("{} If you did not ask for it, somebody knows your password: sign in and change it.", text_of_code(code, purpose));
     tx.mail(person, to, "Your code", &text, CODE_US)
+}
+
+/// A code, and what it is for.
+pub(crate) fn text_of_code(code: &str, purpose: &str) -> String {
+    let (first, last) = code.split_at(code.len() / 2);
+    format!(
+        "Your code to {purpose}: {first} {last}\n\nIt is good for five minutes and for one use. Nobody from the bank \
+         will ever ask you for it."
+    )
 }
 
 fn proof_id(person: &Id) -> Id {

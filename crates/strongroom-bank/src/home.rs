@@ -119,6 +119,9 @@ pub struct FactorsConfig {
     /// No codes by mail or SMS.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub hardened: bool,
+    /// How long a recovery waits after it was proven, in hours [default: 24].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub recovery_hours: Option<u32>,
 }
 
 /// A way to hash passwords.

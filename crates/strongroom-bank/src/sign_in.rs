@@ -7,7 +7,7 @@ use strongroom_crypto::password::Checked;
 use strongroom_crypto::random;
 use strongroom_identity::factor::FactorKind;
 use strongroom_identity::person::Standing;
-use strongroom_identity::session as rules;
+use strongroom_identity::{recovery, session as rules};
 use strongroom_store::identity::{self, ChallengeRow, PersonRow};
 use strongroom_store::{Connection, Id, factors};
 
@@ -51,6 +51,17 @@ pub(crate) enum Purpose {
     Passkey = 3,
     /// To prove that somebody reads their mail.
     VerifyEmail = 4,
+    /// To get back in without what was lost.
+    Recover = 5,
+}
+
+impl Purpose {
+    fn valid_s(self) -> i64 {
+        match self {
+            Purpose::Recover => recovery::PROVING_S,
+            Purpose::SignIn | Purpose::Enrol | Purpose::Passkey | Purpose::VerifyEmail => rules::CHALLENGE_S,
+        }
+    }
 }
 
 impl Bank {
@@ -126,7 +137,7 @@ impl Bank {
         Ok(self.welcome(&met.ok_or(Error::BadCredentials)?))
     }
 
-    fn password_hash(&self, person: &PersonRow) -> Option<String> {
+    pub(crate) fn password_hash(&self, person: &PersonRow) -> Option<String> {
         match self.keys.unseal_credential(column::PASSWORD, &person.id, &person.password) {
             Ok(hash) => String::from_utf8(hash).ok(),
             Err(_) => {
@@ -209,7 +220,7 @@ pub(crate) fn insert_challenge(tx: &mut Tx<'_>, id: Id, person: Id, purpose: Pur
         id,
         person,
         purpose: purpose as i64,
-        expires_us: tx.now_us + rules::CHALLENGE_S * 1_000_000,
+        expires_us: tx.now_us + purpose.valid_s() * 1_000_000,
         tries: 0,
         sends: 0,
         data: None,
@@ -256,6 +267,10 @@ pub(crate) fn meet_challenge(
     if challenge.person == NOBODY {
         // Asking for it was counted too.
         tx.take_back(Against::address(tx.keys, source))?;
+    }
+    // Who can sign in has lost nothing.
+    if identity::end_challenges_for(tx.connection, &person, Purpose::Recover as i64)? {
+        tx.audit(Event::of(person, "recovery.ended"))?;
     }
     let opened = sessions::open_session(tx, person, new)?;
     tx.audit(Event::of(person, "session.opened").from(source).in_session(opened.0.id))?;

@@ -33,6 +33,16 @@ impl Against {
         Against::of(keys, &throttle::ADDRESS, &format!("address/{}", source.place()))
     }
 
+    /// A signed-in person's own password.
+    pub fn own_password(keys: &Keyring, person: &Id) -> Self {
+        Against::of(keys, &throttle::PASSWORD, &format!("own password/{}", hex::encode(person)))
+    }
+
+    /// Recoveries begun for a user name, whether or not there is such a person.
+    pub fn recovering(keys: &Keyring, username: &str) -> Self {
+        Against::of(keys, &throttle::SEND, &format!("recover/{username}"))
+    }
+
     /// Names asked for from one place.
     pub fn taken(keys: &Keyring, source: &Source) -> Self {
         Against::of(keys, &throttle::TAKEN, &format!("taken/{}", source.place()))

@@ -5,6 +5,7 @@
 pub mod credential;
 pub mod factor;
 pub mod person;
+pub mod recovery;
 pub mod role;
 pub mod session;
 pub mod throttle;

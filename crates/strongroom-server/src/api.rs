@@ -6,6 +6,7 @@ pub mod devices;
 pub mod factors;
 pub mod log;
 pub mod people;
+pub mod recoveries;
 pub mod sessions;
 pub mod staff;
 pub mod status;

@@ -481,6 +481,19 @@ pub fn end_challenges_of(connection: &mut dyn Connection, person: &Id, now_us: i
     Ok(())
 }
 
+/// Removes a person's challenges of one purpose. `false`: there were none.
+pub fn end_challenges_for(connection: &mut dyn Connection, person: &Id, purpose: i64) -> Result<bool> {
+    let sql = "DELETE FROM challenges WHERE person = ? AND purpose = ?";
+    Ok(connection.execute(sql, &[Value::Bytes(person), Value::Int(purpose)])? > 0)
+}
+
+/// Gives a challenge another end.
+pub fn extend_challenge(connection: &mut dyn Connection, id: &Id, expires_us: i64, mac: &Mac) -> Result<()> {
+    let sql = "UPDATE challenges SET expires_us = ?, mac = ? WHERE id = ?";
+    connection.execute(sql, &[Value::Int(expires_us), Value::Bytes(mac), Value::Bytes(id)])?;
+    Ok(())
+}
+
 /// Keeps what a challenge's answer is compared with, and how often a code was sent for it.
 pub fn set_challenge_data(connection: &mut dyn Connection, id: &Id, sends: i64, data: &[u8]) -> Result<()> {
     let sql = "UPDATE challenges SET sends = ?, data = ? WHERE id = ?";

@@ -15,6 +15,7 @@ pub struct Customer {
     pub client: Client,
     pub id: String,
     pub password: String,
+    pub totp_secret: String,
     pub session: Session,
     pub device: String,
     pub key: SigningKey,
@@ -42,7 +43,7 @@ impl Customer {
         let enrolling = client.with_token(&enrolment_token).expect("a token is text");
         let factor = enrolling.begin_totp().await.expect("a factor can be begun");
         let session = enrolling.confirm_totp(&factor.id, &code(&factor.secret)).await.expect("the code is right");
-        Self::signed_in(client, &password, session.expect("the first factor opens a session")).await
+        Self::signed_in(client, &password, &factor.secret, session.expect("the first factor opens a session")).await
     }
 
     /// Signs in as the demo's first person in a role, and registers a device.
@@ -58,16 +59,16 @@ impl Customer {
         let step = client.sign_in(&username, &password).await.expect("the password is right");
         let SignInStep::FactorRequired { challenge, .. } = step else { panic!("the demo enrolled a factor: {step:?}") };
         let session = client.verify(&challenge, "totp", &code(&text("totp_secret"))).await.expect("the code is right");
-        Self::signed_in(client, &password, session).await
+        Self::signed_in(client, &password, &text("totp_secret"), session).await
     }
 
-    async fn signed_in(anonymous: Client, password: &str, session: Session) -> Self {
+    async fn signed_in(anonymous: Client, password: &str, totp_secret: &str, session: Session) -> Self {
         let origin = anonymous.well_known().await.expect("the bank tells its origin").origin;
         let client = anonymous.with_token(&session.access_token).expect("a token is text");
         let id = client.me().await.expect("one may read oneself").id;
         let key = SigningKey::generate_ed25519();
         let device = client.add_device("Test device", &key.public()).await.expect("a device registers").id;
-        Customer { client, id, password: password.into(), session, device, key, origin }
+        Customer { client, id, password: password.into(), totp_secret: totp_secret.into(), session, device, key, origin }
     }
 
     /// Goes on at the bank's new address with a new access token.

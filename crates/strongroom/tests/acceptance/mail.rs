@@ -1,60 +1,16 @@
 //! What people are told by mail, and codes by mail as proof of an address and as a second factor.
 
-use std::collections::BTreeSet;
-use std::path::PathBuf;
-use std::time::Duration;
-
 use serde_json::{Value, json};
 use strongroom_api::SignInStep;
 use strongroom_client::{Answer, Client, Content, Method};
 
 use crate::bank::{Engine, TestBank, block_on};
 use crate::customer::{Customer, problem};
+use crate::letters::Letters;
 
 async fn call(client: &Client, method: Method, path: &str, body: Option<Value>) -> Answer {
     let content = body.map(|body| Content::json(&body).expect("it is JSON"));
     client.send(method, path, content).await.expect("the bank answers")
-}
-
-/// The demo's mail, as files.
-struct Letters {
-    folder: PathBuf,
-    seen: BTreeSet<PathBuf>,
-}
-
-impl Letters {
-    fn of(bank: &TestBank) -> Self {
-        let mut letters = Letters { folder: bank.home().join("outbox"), seen: BTreeSet::new() };
-        std::thread::sleep(Duration::from_millis(600));
-        letters.seen = letters.all();
-        letters
-    }
-
-    fn all(&self) -> BTreeSet<PathBuf> {
-        let files = std::fs::read_dir(&self.folder).expect("the outbox is there");
-        let files = files.filter_map(|file| Some(file.ok()?.path()));
-        files.filter(|path| path.extension().is_some_and(|e| e == "eml")).collect()
-    }
-
-    /// The next one, that comes within seconds.
-    fn next(&mut self) -> String {
-        for _ in 0..100 {
-            if let Some(new) = self.all().difference(&self.seen).next().cloned() {
-                let text = std::fs::read_to_string(&new).expect("it can be read");
-                self.seen.insert(new);
-                return text;
-            }
-            std::thread::sleep(Duration::from_millis(100));
-        }
-        panic!("no mail came");
-    }
-
-    /// The code in the next one.
-    fn code(&mut self) -> String {
-        let letter = self.next();
-        let line = letter.lines().find(|line| line.contains("Your code to")).unwrap_or_else(|| panic!("{letter}"));
-        line.chars().filter(char::is_ascii_digit).collect()
-    }
 }
 
 /// Eight digits by mail, five minutes, five tries, one use, bound to their sign-in; sending again gives no

@@ -7,6 +7,7 @@
 mod bank;
 mod curl;
 mod customer;
+mod letters;
 mod webdriver;
 
 mod benchmarks;
@@ -26,6 +27,7 @@ mod passkeys;
 mod passwords;
 mod path;
 mod receipts;
+mod recovery;
 mod refusals;
 mod routes;
 mod staff;
