@@ -147,7 +147,10 @@ pub(crate) fn is_code(tx: &mut Tx<'_>, challenge: &Id, kept: Option<&[u8]>, code
 
 /// Sends a code, and what it is for.
 pub(crate) fn send_code(tx: &mut Tx<'_>, person: &Id, to: &str, code: &str, purpose: &str) -> Result<()> {
-    let text = format!("{} If you did not ask for it, somebody knows your password: sign in and change it.", text_of_code(code, purpose));
+    let text = format!(
+        "{} If you did not ask for it, somebody knows your password: sign in and change it.",
+        text_of_code(code, purpose)
+    );
     tx.mail(person, to, "Your code", &text, CODE_US)
 }
 

@@ -5,9 +5,7 @@ use std::sync::Arc;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::IntoResponse;
-use strongroom_api::{
-    NewRecovery, PasswordChange, Recovered, Recovery, RecoveryEnd, RecoveryProgress, RecoveryProof,
-};
+use strongroom_api::{NewRecovery, PasswordChange, Recovered, Recovery, RecoveryEnd, RecoveryProgress, RecoveryProof};
 use strongroom_bank::recovery;
 
 use super::json;

@@ -68,7 +68,16 @@ impl Customer {
         let id = client.me().await.expect("one may read oneself").id;
         let key = SigningKey::generate_ed25519();
         let device = client.add_device("Test device", &key.public()).await.expect("a device registers").id;
-        Customer { client, id, password: password.into(), totp_secret: totp_secret.into(), session, device, key, origin }
+        Customer {
+            client,
+            id,
+            password: password.into(),
+            totp_secret: totp_secret.into(),
+            session,
+            device,
+            key,
+            origin,
+        }
     }
 
     /// Goes on at the bank's new address with a new access token.

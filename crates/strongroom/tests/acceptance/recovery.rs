@@ -56,7 +56,8 @@ fn a_password_is_changed_with_the_present_one_and_signs_everyone_else_out() {
         let body = json!({"current_password": ana.password, "new_password": new});
         assert_eq!(call(&ana.client, "/v1/me/password", body).await.status, 204);
         assert_eq!(ana.client.me().await.expect("she stays signed in").username, "ana");
-        let refresh = call(&bank.client(), "/v1/sessions/refresh", json!({"refresh_token": tokens.refresh_token})).await;
+        let refresh =
+            call(&bank.client(), "/v1/sessions/refresh", json!({"refresh_token": tokens.refresh_token})).await;
         assert_eq!(refresh.status, 401, "everyone else is signed out");
         assert!(bank.client().sign_in("ana", &ana.password).await.is_err());
         bank.client().sign_in("ana", new).await.expect("the new one is right");
