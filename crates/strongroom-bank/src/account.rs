@@ -2,8 +2,9 @@
 
 use strongroom_crypto::random;
 use strongroom_identity::credential;
+use strongroom_identity::role::Permission;
 use strongroom_ledger::decide::{AccountKind, AccountStatus};
-use strongroom_ledger::id::{AccountId, TransferId};
+use strongroom_ledger::id::{AccountId, PersonId, TransferId};
 use strongroom_ledger::leaf::{PayeePart, PayerPart};
 use strongroom_ledger::money::Currency;
 use strongroom_ledger::number::{self, NumberScheme};
@@ -15,10 +16,11 @@ use strongroom_store::{Connection, Id};
 use crate::audit::Event;
 use crate::keyring::indexes::Field;
 use crate::keyring::{Keyring, column};
+use crate::masked::last_four;
 use crate::money::balance_row;
 use crate::rows::Authenticated;
-use crate::sessions::{self, Caller};
-use crate::{Bank, Error, Result, clock, hex};
+use crate::sessions::{self, Caller, Seen};
+use crate::{Bank, Error, Result, clock, hex, staff};
 
 /// An account as its owner sees it.
 #[derive(Clone, Debug)]
@@ -91,7 +93,7 @@ impl Bank {
         let (keys, caller) = (self.keys.clone(), caller.clone());
         self.change(move |tx| {
             let seen = sessions::see(tx.connection, tx.keys, &caller, tx.now_us)?;
-            if !seen.permissions.allows(strongroom_identity::role::Permission::AccountsOpen) {
+            if !seen.permissions.allows(Permission::AccountsOpen) {
                 return Err(Error::forbidden("forbidden", "Your role does not allow opening accounts."));
             }
             if accounts::by_number(tx.connection, &[rows.0.number_index])?.is_some() {
@@ -104,13 +106,24 @@ impl Bank {
         .await
     }
 
-    /// The caller's accounts, oldest first, after a cursor.
-    pub async fn accounts(&self, caller: &Caller, after: Option<AccountId>, limit: i64) -> Result<Vec<AccountDetails>> {
+    /// The caller's accounts, oldest first, after a cursor; another person's, masked, for who reads the books.
+    pub async fn accounts(
+        &self,
+        caller: &Caller,
+        owner: Option<PersonId>,
+        after: Option<AccountId>,
+        limit: i64,
+    ) -> Result<Vec<AccountDetails>> {
         let (keys, caller, now_us) = (self.keys.clone(), caller.clone(), clock::now_us());
         self.read(move |c| {
-            sessions::see(c, &keys, &caller, now_us)?;
-            let rows = accounts::of_owner(c, &caller.person, &after.map_or([0; 16], |a| a.0), limit)?;
-            rows.iter().map(|row| with_balance(c, &keys, row)).collect()
+            let seen = sessions::see(c, &keys, &caller, now_us)?;
+            let owner = owner.map_or(caller.person, |owner| owner.0);
+            if owner != caller.person {
+                staff::allow(&seen, &[Permission::BooksRead])?;
+            }
+            let rows = accounts::of_owner(c, &owner, &after.map_or([0; 16], |a| a.0), limit)?;
+            let accounts = rows.iter().map(|row| with_balance(c, &keys, row));
+            accounts.map(|account| Ok(for_eyes(&caller, owner, account?))).collect()
         })
         .await
     }
@@ -119,9 +132,9 @@ impl Bank {
     pub async fn account(&self, caller: &Caller, id: AccountId) -> Result<AccountDetails> {
         let (keys, caller, now_us) = (self.keys.clone(), caller.clone(), clock::now_us());
         self.read(move |c| {
-            sessions::see(c, &keys, &caller, now_us)?;
-            let row = own(c, &keys, &caller, id)?;
-            with_balance(c, &keys, &row)
+            let seen = sessions::see(c, &keys, &caller, now_us)?;
+            let row = readable(c, &keys, &seen, id)?;
+            Ok(for_eyes(&caller, row.owner.unwrap_or_default(), with_balance(c, &keys, &row)?))
         })
         .await
     }
@@ -136,8 +149,8 @@ impl Bank {
     ) -> Result<Vec<EntryDetails>> {
         let (keys, caller, now_us) = (self.keys.clone(), caller.clone(), clock::now_us());
         self.read(move |c| {
-            sessions::see(c, &keys, &caller, now_us)?;
-            own(c, &keys, &caller, id)?;
+            let seen = sessions::see(c, &keys, &caller, now_us)?;
+            readable(c, &keys, &seen, id)?;
             let entries = store::entries_below(c, &id.0, below.unwrap_or(i64::MAX), limit)?;
             let sequences: Vec<i64> = entries.iter().map(|e| e.sequence).collect();
             let postings = store::by_sequences(c, &sequences)?;
@@ -151,17 +164,21 @@ impl Bank {
     }
 }
 
-/// An account of the caller's; anyone else's is not there.
-pub(crate) fn own(
-    connection: &mut dyn Connection,
-    keys: &Keyring,
-    caller: &Caller,
-    id: AccountId,
-) -> Result<AccountRow> {
-    let row = accounts::by_ids(connection, &[id.0], false)?.pop().filter(|row| row.owner == Some(caller.person));
-    let row = row.ok_or(Error::NotFound)?;
+/// An account of the caller's, or any for who reads the books; anyone else's is not there.
+fn readable(connection: &mut dyn Connection, keys: &Keyring, seen: &Seen, id: AccountId) -> Result<AccountRow> {
+    let reads_all = seen.permissions.allows(Permission::BooksRead);
+    let row = accounts::by_ids(connection, &[id.0], false)?.pop();
+    let row = row.filter(|row| reads_all || row.owner == Some(seen.person.id)).ok_or(Error::NotFound)?;
     row.check(keys)?;
     Ok(row)
+}
+
+/// Masked for everyone but the owner.
+fn for_eyes(caller: &Caller, owner: Id, account: AccountDetails) -> AccountDetails {
+    match owner == caller.person {
+        true => account,
+        false => AccountDetails { number: last_four(&account.number), name: last_four(""), ..account },
+    }
 }
 
 fn with_balance(connection: &mut dyn Connection, keys: &Keyring, row: &AccountRow) -> Result<AccountDetails> {

@@ -13,6 +13,7 @@ use strongroom_store::keys::{self, Tally, WrappedKey};
 
 use crate::audit::Event;
 use crate::keyring::{Purpose, SINGLE};
+use crate::queue::BATCHES_WAITING_MAX;
 use crate::{Bank, Error, Home, Result, clock};
 
 /// What is to be done.
@@ -136,7 +137,9 @@ impl Bank {
                 "The log's old keys are never destroyed: they check what was signed with them. Follow the present one with `keys rotate log`.".into(),
             );
         }
-        self.change_blocking(|_| Ok(()))?;
+        for _ in 0..BATCHES_WAITING_MAX {
+            self.change_blocking(|_| Ok(()))?;
+        }
         if purpose == Purpose::Pepper {
             return match self.passwords_with_pepper(version)? {
                 0 => Ok(()),
@@ -218,7 +221,7 @@ fn rotatable(name: &str) -> Result<Purpose> {
     })
 }
 
-fn named(key: &KeyName) -> Result<(Purpose, Id)> {
+pub(crate) fn named(key: &KeyName) -> Result<(Purpose, Id)> {
     let purpose = Purpose::from_name(&key.purpose).ok_or_else(|| {
         Error::Malformed(format!("there is no key purpose `{}`; `keys status` lists them", key.purpose))
     })?;

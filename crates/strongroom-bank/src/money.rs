@@ -17,7 +17,7 @@ use strongroom_store::{Connection, Id};
 use crate::keyring::Keyring;
 use crate::rows::Authenticated;
 use crate::tx::Tx;
-use crate::{Error, Result};
+use crate::{Error, Result, roles};
 
 /// A verified order, prepared outside the writer: its parts are hashed and sealed already.
 pub struct Command {
@@ -97,6 +97,7 @@ pub struct Posted {
 /// Everything a batch of orders is decided on.
 struct View {
     people: HashMap<Id, PersonRow>,
+    permissions: HashMap<Id, Permissions>,
     sessions: HashMap<Id, SessionRow>,
     devices: HashMap<Id, DeviceRow>,
     accounts: HashMap<Id, AccountView>,
@@ -138,8 +139,11 @@ impl View {
         let orders = store::orders(connection, &ids)?;
         let replayed: Vec<i64> = orders.iter().filter_map(|o| o.sequence).collect();
         let postings = if replayed.is_empty() { Vec::new() } else { store::by_sequences(connection, &replayed)? };
+        let people = keep_true(people, keys);
+        let permissions = see_permissions(connection, keys, people.values())?;
         Ok(View {
-            people: keep_true(people, keys),
+            people,
+            permissions,
             sessions: keep_true(sessions, keys),
             devices: keep_true(devices, keys),
             accounts,
@@ -153,7 +157,8 @@ impl View {
     fn permit(&self, command: &Command, now_us: i64) -> Result<()> {
         let session = self.sessions.get(&command.session).ok_or(Error::Unauthenticated)?;
         let person = self.people.get(&command.person).ok_or(Error::Unauthenticated)?;
-        if session.person != person.id || !crate::sessions::is_alive(session, person, now_us) {
+        let permissions = self.permissions.get(&person.id).ok_or(Error::Unauthenticated)?;
+        if session.person != person.id || !crate::sessions::is_alive(session, person, permissions, now_us) {
             return Err(Error::Unauthenticated);
         }
         let needed = match command.kind {
@@ -161,7 +166,7 @@ impl View {
             PostingKind::Withdrawal => Permission::CashWithdraw,
             _ => Permission::TransfersCreate,
         };
-        if !Permissions::named(&person.roles).allows(needed) {
+        if !permissions.allows(needed) {
             return Err(Error::forbidden("forbidden", "Your role does not allow this."));
         }
         match self.devices.get(&command.device) {
@@ -363,6 +368,24 @@ pub fn posted(row: &TransferRow) -> Option<Posted> {
         currency: row.currency.parse().ok()?,
         time_us: row.time_us,
     })
+}
+
+/// What each person's roles allow now.
+fn see_permissions<'a>(
+    connection: &mut dyn Connection,
+    keys: &Keyring,
+    people: impl Iterator<Item = &'a PersonRow>,
+) -> strongroom_sql::Result<HashMap<Id, Permissions>> {
+    let mut seen = HashMap::new();
+    for person in people {
+        match roles::permissions(connection, keys, &person.roles) {
+            Ok(permissions) => drop(seen.insert(person.id, permissions)),
+            Err(Error::Database(e)) => return Err(e),
+            // A role that was written by SQL allows nothing.
+            Err(_) => {}
+        }
+    }
+    Ok(seen)
 }
 
 /// Accounts with their balances, and those whose rows do not carry our MAC.

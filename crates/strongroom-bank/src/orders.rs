@@ -11,7 +11,7 @@ use strongroom_ledger::id::{AccountId, DeviceId, TransferId};
 use strongroom_ledger::leaf::{self, PayeePart, PayerPart, PostingKind};
 use strongroom_ledger::money::Currency;
 use strongroom_ledger::number;
-use strongroom_ledger::order::{AmountText, CashOrder, Malformed, TransferOrder};
+use strongroom_ledger::order::{AmountText, ApprovalOrder, CashOrder, Malformed, TransferOrder};
 use strongroom_ledger::refusal::Refusal;
 use strongroom_store::Id;
 use strongroom_store::accounts;
@@ -51,15 +51,22 @@ impl SignedOrder for CashOrder {
     }
 }
 
+impl SignedOrder for ApprovalOrder {
+    const PURPOSE: &'static str = "approval";
+    fn parse(body: &[u8]) -> std::result::Result<Self, Malformed> {
+        ApprovalOrder::parse(body)
+    }
+}
+
 /// An order whose signature holds: a device of the caller signed exactly this body for this
 /// bank and purpose, and the signature had not expired. It proves nothing that can change: the
 /// writer reads device, session, role and ownership again.
 pub struct Verified<T> {
-    order: T,
+    pub(crate) order: T,
     body: Vec<u8>,
-    signature: String,
-    device: DeviceId,
-    caller: Caller,
+    pub(crate) signature: String,
+    pub(crate) device: DeviceId,
+    pub(crate) caller: Caller,
 }
 
 impl Bank {

@@ -11,6 +11,7 @@ use strongroom_crypto::random;
 use strongroom_crypto::sealed::ColumnId;
 use strongroom_identity::credential::{self, FieldError};
 use strongroom_identity::person::Standing;
+use strongroom_identity::role::Permissions;
 use strongroom_ledger::id::PersonId;
 use strongroom_store::Id;
 use strongroom_store::identity::{self, EnrolmentRow, PersonIndexes, PersonRow, ProfileRow};
@@ -54,6 +55,8 @@ pub struct Profile {
     pub status: &'static str,
     /// Role names.
     pub roles: Vec<String>,
+    /// What the roles allow.
+    pub permissions: Permissions,
     /// When they signed up.
     pub created_us: i64,
     /// Username.
@@ -73,7 +76,7 @@ pub struct Profile {
 }
 
 /// A person ready to be written.
-struct NewPerson {
+pub(crate) struct NewPerson {
     /// The normal form of their name.
     username: String,
     row: PersonRow,
@@ -82,6 +85,13 @@ struct NewPerson {
 }
 
 pub(crate) const ENROLMENT_VALID_US: i64 = 7 * 24 * 3600 * 1_000_000;
+
+impl NewPerson {
+    /// Their id.
+    pub(crate) fn id(&self) -> Id {
+        self.row.id
+    }
+}
 
 impl Bank {
     /// Adds a customer. A known e-mail address or phone number answers as a new one.
@@ -139,7 +149,7 @@ impl Bank {
         self.read(move |c| {
             let seen = sessions::see(c, &keys, &caller, now_us)?;
             let row = identity::profile(c, &caller.person)?.ok_or(Error::Unauthenticated)?;
-            open(&keys, &seen.person, &row)
+            Ok(Profile { permissions: seen.permissions, ..open(&keys, &seen.person, &row)? })
         })
         .await
     }
@@ -165,11 +175,15 @@ impl Bank {
         let (id, source) = (person.row.id, source.clone());
         let added = self.change(move |tx| add(tx, &person, enrolment.as_ref(), &source)).await;
         if added.is_err() {
-            // The writer is asked, behind whatever was on its way.
-            let written = self.change(move |tx| Ok(identity::people(tx.connection, &[id])?)).await;
-            self.take_back_keys(&[id], written);
+            self.take_back_key(id).await;
         }
         added
+    }
+
+    /// Takes back the key of somebody who was perhaps not added. The writer is asked, behind whatever was on its way.
+    pub(crate) async fn take_back_key(&self, id: Id) {
+        let written = self.change(move |tx| Ok(identity::people(tx.connection, &[id])?)).await;
+        self.take_back_keys(&[id], written);
     }
 
     /// Takes back the keys of those who were not added. Whoever cannot be looked for keeps a key that nothing
@@ -225,7 +239,7 @@ fn check_fields(form: &SignUp) -> Vec<FieldError> {
     errors
 }
 
-fn prepare(keys: &Keyring, id: Id, form: &SignUp, hash: &str, role: &str, now_us: i64) -> Result<NewPerson> {
+pub(crate) fn prepare(keys: &Keyring, id: Id, form: &SignUp, hash: &str, role: &str, now_us: i64) -> Result<NewPerson> {
     let normal = |r: std::result::Result<String, blind::NotNormal>| {
         r.map_err(|_| Error::field("username", "malformed", "This cannot be used."))
     };
@@ -276,10 +290,7 @@ fn add(tx: &mut Tx<'_>, person: &NewPerson, enrolment: Option<&Id>, source: &Sou
         let row = identity::enrolment(tx.connection, id)?.filter(|row| row.used_us.is_none());
         row.ok_or_else(refused_code)?;
     }
-    let indexes = tx.keys.indexes().all(Field::Username, &person.username);
-    if identity::person_by_username(tx.connection, &indexes)?.is_some() {
-        return Err(username_taken());
-    }
+    refuse_taken(tx, person)?;
     // Nothing below this line may fail.
     if let Some(id) = enrolment {
         identity::use_enrolment(tx.connection, id, tx.now_us)?;
@@ -287,6 +298,21 @@ fn add(tx: &mut Tx<'_>, person: &NewPerson, enrolment: Option<&Id>, source: &Sou
     identity::insert_person(tx.connection, &person.row, &person.indexes, &person.profile)?;
     tx.audit(Event::of(person.row.id, "person.added").from(source))?;
     Ok(PersonId(person.row.id))
+}
+
+/// Refuses somebody whose user name another person has.
+pub(crate) fn refuse_taken(tx: &mut Tx<'_>, person: &NewPerson) -> Result<()> {
+    let indexes = tx.keys.indexes().all(Field::Username, &person.username);
+    match identity::person_by_username(tx.connection, &indexes)? {
+        Some(_) => Err(username_taken()),
+        None => Ok(()),
+    }
+}
+
+/// Adds somebody who was looked at before.
+pub(crate) fn insert(tx: &mut Tx<'_>, person: &NewPerson) -> Result<()> {
+    identity::insert_person(tx.connection, &person.row, &person.indexes, &person.profile)?;
+    tx.audit(Event::of(person.row.id, "person.added"))
 }
 
 /// Opens a person's sealed data.
@@ -299,6 +325,7 @@ pub(crate) fn open(keys: &Keyring, person: &PersonRow, row: &ProfileRow) -> Resu
         id: Some(PersonId(*id)),
         status: Standing::from_number(person.status).name(),
         roles: person.roles.split(',').map(str::to_owned).collect(),
+        permissions: Permissions::named(&person.roles),
         created_us: person.created_us,
         username: keys.unseal_text(Some(id), column::USERNAME, id, &row.username)?,
         full_name: text(column::FULL_NAME, &row.full_name)?,

@@ -32,6 +32,8 @@ const MONEY_WAITING_MAX: usize = 16_384;
 const OTHER_WAITING_MAX: usize = 4_096;
 const MONEY_BATCH_MAX: usize = 1_024;
 const OTHER_BATCH_MAX: usize = 64;
+/// After so many batches everything that waited has been taken.
+pub const BATCHES_WAITING_MAX: usize = MONEY_WAITING_MAX / MONEY_BATCH_MAX + 1;
 
 impl Queue {
     /// An empty queue.

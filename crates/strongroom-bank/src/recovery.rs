@@ -9,10 +9,9 @@ use strongroom_crypto::blind;
 use strongroom_crypto::password::Checked;
 use strongroom_crypto::random;
 use strongroom_identity::factor::FactorKind;
-use strongroom_identity::person::Standing;
 use strongroom_identity::recovery::{self as rules, Evidence};
 use strongroom_ledger::id::PersonId;
-use strongroom_store::identity::{self, ChallengeRow, PersonRow};
+use strongroom_store::identity::{self, ChallengeRow};
 use strongroom_store::{Id, factors};
 
 use crate::audit::{Event, Source};
@@ -24,6 +23,7 @@ use crate::keyring::indexes::Field;
 use crate::post::email_of;
 use crate::rows::Authenticated;
 use crate::sign_in::{self, Purpose, challenge_id};
+use crate::staff::is_active;
 use crate::tries::Against;
 use crate::tx::Tx;
 use crate::{Bank, Error, Result, device, hex, password, sessions};
@@ -201,10 +201,6 @@ fn keep(tx: &mut Tx<'_>, id: &Id, kept: &Kept) -> Result<()> {
     let json = serde_json::to_vec(kept).map_err(|e| Error::Internal(e.to_string()))?;
     let sealed = tx.keys.seal_credential(column::CHALLENGE_DATA, id, &json);
     Ok(identity::set_challenge_data(tx.connection, id, 1, &sealed)?)
-}
-
-fn is_active(row: &PersonRow) -> bool {
-    Standing::from_number(row.status) == Standing::Active
 }
 
 /// Tells a person that a recovery was begun, with a code that proves that they read their mail.

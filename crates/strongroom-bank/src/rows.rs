@@ -4,9 +4,11 @@
 use strongroom_crypto::mac::MacKey;
 use strongroom_store::Mac;
 use strongroom_store::accounts::{AccountRow, BalanceRow};
+use strongroom_store::approvals::ApprovalRow;
 use strongroom_store::factors::FactorRow;
 use strongroom_store::identity::{ChallengeRow, DeviceRow, EnrolmentRow, PersonRow, SessionRow};
 use strongroom_store::money::TransferRow;
+use strongroom_store::roles::RoleRow;
 
 use crate::keyring::Keyring;
 use crate::{Error, Result};
@@ -89,6 +91,45 @@ impl Authenticated for FactorRow {
             &optional(self.last_step),
             &optional(self.last_used_us),
             &self.created_us.to_be_bytes(),
+        ];
+        key.tag(Self::TABLE, &parts)
+    }
+}
+
+impl Authenticated for RoleRow {
+    const TABLE: &'static str = "roles";
+    fn id(&self) -> &[u8; 16] {
+        &self.id
+    }
+    fn mac(&self) -> &Mac {
+        &self.mac
+    }
+    fn tag(&self, key: &MacKey) -> [u8; 32] {
+        let parts: [&[u8]; 4] =
+            [&self.id, self.name.as_bytes(), &[u8::from(self.is_staff)], self.permissions.as_bytes()];
+        key.tag(Self::TABLE, &parts)
+    }
+}
+
+impl Authenticated for ApprovalRow {
+    const TABLE: &'static str = "approvals";
+    fn id(&self) -> &[u8; 16] {
+        &self.id
+    }
+    fn mac(&self) -> &Mac {
+        &self.mac
+    }
+    fn tag(&self, key: &MacKey) -> [u8; 32] {
+        let parts: [&[u8]; 9] = [
+            &self.id,
+            &self.person,
+            &self.request,
+            &self.created_us.to_be_bytes(),
+            &self.expires_us.to_be_bytes(),
+            &self.status.to_be_bytes(),
+            self.decided_by.as_ref().map_or(&[], |id| id.as_slice()),
+            &optional(self.decided_us),
+            self.signature.as_deref().unwrap_or_default(),
         ];
         key.tag(Self::TABLE, &parts)
     }

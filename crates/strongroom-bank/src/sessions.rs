@@ -20,7 +20,7 @@ use crate::audit::Event;
 use crate::keyring::{Keyring, column};
 use crate::rows::Authenticated;
 use crate::tx::Tx;
-use crate::{Bank, Error, Result, clock, hex};
+use crate::{Bank, Error, Result, clock, hex, roles};
 
 /// Someone who is signed in: by a token or cookie that we issued. What they may do is read again
 /// wherever it matters.
@@ -64,6 +64,8 @@ pub struct SessionView {
 
 const API: i64 = 1;
 pub(crate) const BROWSER: i64 = 2;
+/// A key of a service account.
+pub(crate) const SERVICE: i64 = 3;
 /// A browser's session is marked as used at most this often.
 const TOUCH_AFTER_US: i64 = 30_000_000;
 
@@ -75,9 +77,13 @@ pub struct KnownTokens(RwLock<HashMap<[u8; 32], (Caller, i64)>>);
 const KNOWN_TOKENS_MAX: usize = 100_000;
 
 /// Whether a session holds now, for the person it belongs to. Both rows carry our MAC.
-pub fn is_alive(session: &SessionRow, person: &PersonRow, now_us: i64) -> bool {
-    let kind = if session.kind == BROWSER { SessionKind::Browser } else { SessionKind::Api };
-    let staff = Permissions::named(&person.roles).is_staff();
+pub fn is_alive(session: &SessionRow, person: &PersonRow, permissions: &Permissions, now_us: i64) -> bool {
+    let kind = match session.kind {
+        BROWSER => SessionKind::Browser,
+        SERVICE => SessionKind::Service,
+        _ => SessionKind::Api,
+    };
+    let staff = permissions.is_staff();
     Standing::from_number(person.status) == Standing::Active
         && session.person == person.id
         && session.ended_us.is_none()
@@ -101,10 +107,10 @@ pub fn see(connection: &mut dyn Connection, keys: &Keyring, caller: &Caller, now
     let person = identity::people(connection, &[caller.person])?.pop().ok_or(Error::Unauthenticated)?;
     session.check(keys).map_err(|_| Error::Unauthenticated)?;
     person.check(keys).map_err(|_| Error::Unauthenticated)?;
-    if !is_alive(&session, &person, now_us) {
+    let permissions = roles::permissions(connection, keys, &person.roles)?;
+    if !is_alive(&session, &person, &permissions, now_us) {
         return Err(Error::Unauthenticated);
     }
-    let permissions = Permissions::named(&person.roles);
     Ok(Seen { person, session, permissions })
 }
 
@@ -138,6 +144,15 @@ impl Bank {
 
     /// The caller behind a browser's cookie.
     pub async fn authenticate_cookie(&self, cookie: &str) -> Result<Caller> {
+        self.authenticate_secret(cookie, BROWSER).await
+    }
+
+    /// The caller behind the key of a service account.
+    pub async fn authenticate_key(&self, key: &str) -> Result<Caller> {
+        self.authenticate_secret(key, SERVICE).await
+    }
+
+    async fn authenticate_secret(&self, cookie: &str, kind: i64) -> Result<Caller> {
         let (session, secret_hash) = parse_secret(&self.keys, cookie).ok_or(Error::Unauthenticated)?;
         let keys = self.keys.clone();
         let now_us = clock::now_us();
@@ -150,11 +165,11 @@ impl Bank {
                 Ok(row)
             })
             .await?;
-        if row.kind != BROWSER || !strongroom_crypto::mac::equal(&row.secret_hash, &secret_hash) {
+        if row.kind != kind || !strongroom_crypto::mac::equal(&row.secret_hash, &secret_hash) {
             return Err(Error::Unauthenticated);
         }
         let caller = Caller { person: row.person, session };
-        if now_us - row.seen_us > TOUCH_AFTER_US {
+        if kind == BROWSER && now_us - row.seen_us > TOUCH_AFTER_US {
             let touched = caller.clone();
             self.change(move |tx| touch(tx, &touched)).await?;
         }
@@ -176,7 +191,8 @@ impl Bank {
         self.read(move |c| {
             let seen = see(c, &keys, &caller, now_us)?;
             let rows = identity::sessions_of(c, &caller.person)?;
-            let alive = rows.into_iter().filter(|row| row.check(&keys).is_ok() && is_alive(row, &seen.person, now_us));
+            let is_alive = |row: &SessionRow| is_alive(row, &seen.person, &seen.permissions, now_us);
+            let alive = rows.into_iter().filter(|row| row.check(&keys).is_ok() && is_alive(row));
             Ok(alive
                 .map(|row| SessionView {
                     id: SessionId(row.id),
@@ -270,14 +286,33 @@ impl NewSession {
 
 /// Opens a session for a person who has just given a factor.
 pub(crate) fn open_session(tx: &mut Tx<'_>, person: Id, new: &NewSession) -> Result<Opened> {
+    let kind = if new.browser { BROWSER } else { API };
+    open(tx, person, new, kind, tx.now_us, tx.now_us + rules::ABSOLUTE_S * 1_000_000)
+}
+
+/// Makes a key for a service account, which has given no factor.
+pub(crate) fn open_key(tx: &mut Tx<'_>, person: Id, new: &NewSession, expires_us: i64) -> Result<Opened> {
+    open(tx, person, new, SERVICE, 0, expires_us)
+}
+
+/// Ends a key.
+pub(crate) fn end_key(tx: &mut Tx<'_>, person: &Id, key: &Id) -> Result<()> {
+    let row = identity::sessions(tx.connection, &[*key])?.pop();
+    let holds = |row: &SessionRow| row.person == *person && row.kind == SERVICE && row.ended_us.is_none();
+    let row = row.filter(holds).ok_or(Error::NotFound)?;
+    row.check(tx.keys)?;
+    end(tx, row)
+}
+
+fn open(tx: &mut Tx<'_>, person: Id, new: &NewSession, kind: i64, factor_us: i64, expires_us: i64) -> Result<Opened> {
     let mut row = SessionRow {
         id: SessionId::from_time(tx.now_us, new.id10).0,
         person,
-        kind: if new.browser { BROWSER } else { API },
+        kind,
         created_us: tx.now_us,
         seen_us: tx.now_us,
-        factor_us: tx.now_us,
-        expires_us: tx.now_us + rules::ABSOLUTE_S * 1_000_000,
+        factor_us,
+        expires_us,
         secret_hash: sha256(&new.secret),
         previous_hash: None,
         rotated_us: None,
@@ -302,7 +337,8 @@ fn rotate(tx: &mut Tx<'_>, session: Id, given: &[u8; 32], next: &[u8; 32]) -> Re
     let Some(mut row) = identity::sessions(tx.connection, &[session])?.pop() else { return Ok(None) };
     let person = identity::people(tx.connection, &[row.person])?.pop();
     let Some(person) = person.filter(|p| p.check(tx.keys).is_ok()) else { return Ok(None) };
-    if row.kind != API || row.check(tx.keys).is_err() || !is_alive(&row, &person, tx.now_us) {
+    let permissions = roles::permissions(tx.connection, tx.keys, &person.roles)?;
+    if row.kind != API || row.check(tx.keys).is_err() || !is_alive(&row, &person, &permissions, tx.now_us) {
         return Ok(None);
     }
     let is_current = strongroom_crypto::mac::equal(&row.secret_hash, given);

@@ -139,7 +139,8 @@ impl Bank {
 
     pub(crate) fn password_hash(&self, person: &PersonRow) -> Option<String> {
         match self.keys.unseal_credential(column::PASSWORD, &person.id, &person.password) {
-            Ok(hash) => String::from_utf8(hash).ok(),
+            // A service account has none.
+            Ok(hash) => String::from_utf8(hash).ok().filter(|hash| !hash.is_empty()),
             Err(_) => {
                 let id = hex::encode(&person.id);
                 tracing::error!(target: "strongroom::integrity", table = "people", id, "a password hash does not belong to its row; sign-in refused");

@@ -15,7 +15,7 @@ use crate::people;
 use crate::rows::Authenticated;
 use crate::sessions::{self, Caller, Seen};
 use crate::tx::Tx;
-use crate::{Bank, Error, Result, clock};
+use crate::{Bank, Error, Result, clock, roles};
 
 /// An invitation, shown once.
 pub struct Invitation {
@@ -43,13 +43,13 @@ pub struct PersonView {
 impl Bank {
     /// Invites someone under a role, with a fresh factor. The code is good for seven days and for one person.
     pub async fn invite(&self, caller: &Caller, role: &str) -> Result<Invitation> {
-        if !role::exists(role) {
-            return Err(Error::field("role", "unknown_role", "There is no role of this name."));
-        }
         let (caller, role) = (caller.clone(), role.to_owned());
         self.change(move |tx| {
             let seen = permitted(tx, &caller, &[Permission::PeopleInvite])?;
             step_up(seen.session.factor_us, tx.now_us)?;
+            if role == role::SERVICE || !roles::is_there(tx.connection, tx.keys, &role)? {
+                return Err(Error::field("role", "unknown_role", "There is no role of this name."));
+            }
             let code = people::invite(tx.connection, tx.keys, &role, tx.now_us)?;
             tx.audit(Event::by(&caller, "person.invited").noting(&role))?;
             let expires_us = tx.now_us + people::ENROLMENT_VALID_US;
@@ -71,7 +71,10 @@ impl Bank {
         let (keys, caller, now_us) = (self.keys.clone(), caller.clone(), clock::now_us());
         self.read(move |c| {
             let seen = sessions::see(c, &keys, &caller, now_us)?;
-            allow(&seen, &[Permission::PeopleInvite, Permission::PeopleLock, Permission::BooksRead])?;
+            allow(
+                &seen,
+                &[Permission::PeopleInvite, Permission::PeopleLock, Permission::PeopleRead, Permission::BooksRead],
+            )?;
             let rows = match indexes {
                 Some(indexes) => identity::person_by_username(c, &indexes)?.into_iter().collect(),
                 None => identity::people_after(c, &after.map_or([0; 16], |id| id.0), limit)?,
@@ -113,7 +116,7 @@ impl Bank {
     }
 }
 
-fn permitted(tx: &mut Tx<'_>, caller: &Caller, any: &[Permission]) -> Result<Seen> {
+pub(crate) fn permitted(tx: &mut Tx<'_>, caller: &Caller, any: &[Permission]) -> Result<Seen> {
     let seen = sessions::see(tx.connection, tx.keys, caller, tx.now_us)?;
     allow(&seen, any)?;
     Ok(seen)
@@ -127,10 +130,15 @@ pub(crate) fn allow(seen: &Seen, any: &[Permission]) -> Result<()> {
     Err(Error::forbidden("forbidden", "Your role does not allow this."))
 }
 
-fn present(tx: &mut Tx<'_>, person: &Id) -> Result<PersonRow> {
+pub(crate) fn present(tx: &mut Tx<'_>, person: &Id) -> Result<PersonRow> {
     let row = identity::people(tx.connection, &[*person])?.pop().ok_or(Error::NotFound)?;
     row.check(tx.keys)?;
     Ok(row)
+}
+
+/// Whether somebody may sign in.
+pub(crate) fn is_active(row: &PersonRow) -> bool {
+    Standing::from_number(row.status) == Standing::Active
 }
 
 fn view(row: &PersonRow) -> PersonView {

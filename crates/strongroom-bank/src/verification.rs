@@ -57,8 +57,8 @@ impl Bank {
     pub async fn verification(&self, caller: &Caller, id: TransferId) -> Result<Checks> {
         let (keys, caller, now_us, eras) = (self.keys.clone(), caller.clone(), clock::now_us(), self.eras());
         self.read_at_once(move |c| {
-            sessions::see(c, &keys, &caller, now_us)?;
-            let row = match see_posting(c, &keys, &caller, id) {
+            let seen = sessions::see(c, &keys, &caller, now_us)?;
+            let row = match see_posting(c, &keys, &seen, id) {
                 Ok((row, _)) => row,
                 Err(Error::Integrity(_)) => store::transfer(c, &id.0)?.ok_or(Error::NotFound)?,
                 Err(e) => return Err(e),

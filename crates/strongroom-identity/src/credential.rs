@@ -91,6 +91,14 @@ pub fn check_full_name(text: &str) -> Result<(), FieldError> {
     plain(text, "full_name", 120, "Give your name as it should stand on a letter, up to 120 characters.")
 }
 
+/// Why somebody looks at what is masked: 8 to 200 characters, no control characters.
+pub fn check_reason(text: &str) -> Result<(), FieldError> {
+    if text.trim().chars().count() < 8 {
+        return error("reason", "too_short", "Give a reason that others will understand, of 8 to 200 characters.");
+    }
+    plain(text, "reason", 200, "Give a reason that others will understand, of 8 to 200 characters.")
+}
+
 /// One `@`, something before it, a domain with a dot after it.
 pub fn check_email(text: &str) -> Result<(), FieldError> {
     let text = text.trim();

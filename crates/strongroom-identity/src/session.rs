@@ -20,10 +20,15 @@ pub enum SessionKind {
     Api,
     /// A browser with a cookie; it is seen at each page.
     Browser,
+    /// A service account's key: it holds until its end, used or not.
+    Service,
 }
 
 /// Whether a session that was not ended still holds.
 pub fn is_alive(kind: SessionKind, is_staff: bool, seen_us: i64, expires_us: i64, now_us: i64) -> bool {
+    if kind == SessionKind::Service {
+        return now_us < expires_us;
+    }
     let idle_s = IDLE_S[usize::from(is_staff)];
     // An API client uses the bank without being seen while its access token lives.
     let unseen_s = if kind == SessionKind::Api { ACCESS_TOKEN_S } else { 0 };

@@ -64,6 +64,7 @@ id!(DeviceId, "dev_", "a device that signs");
 id!(SessionId, "sess_", "a session");
 id!(FactorId, "fct_", "a sign-in factor");
 id!(KeyId, "key_", "a key");
+id!(ApprovalId, "apr_", "a request that waits for approval");
 
 /// The text is not an id of the wanted kind.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]

@@ -41,6 +41,15 @@ pub struct CashOrder {
     pub reference: Option<String>,
 }
 
+/// The approval of exactly what someone else has asked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ApprovalOrder {
+    /// The id of the request.
+    pub approval: String,
+    /// SHA-256 of the request as the bank keeps it, in hexadecimal digits.
+    pub digest: String,
+}
+
 /// An amount as it was written: a decimal string and a currency, not yet judged.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AmountText {
@@ -107,6 +116,22 @@ impl CashOrder {
             amount: AmountText::parse(fields.amount)?,
             reference: fields.reference.map(|raw| words("reference", raw)).transpose()?,
         })
+    }
+}
+
+impl ApprovalOrder {
+    /// Reads the exact body.
+    pub fn parse(body: &[u8]) -> Result<Self, Malformed> {
+        #[derive(Deserialize)]
+        #[serde(deny_unknown_fields)]
+        struct Fields<'a> {
+            #[serde(borrow)]
+            approval: &'a RawValue,
+            #[serde(borrow)]
+            digest: &'a RawValue,
+        }
+        let fields: Fields<'_> = object("", body)?;
+        Ok(ApprovalOrder { approval: value("approval", fields.approval)?, digest: value("digest", fields.digest)? })
     }
 }
 

@@ -1,6 +1,7 @@
 //! The API's handlers, a file per kind of object: extract, ask the bank, reply.
 
 pub mod accounts;
+pub mod approvals;
 pub mod audit;
 pub mod devices;
 pub mod factors;

@@ -7,7 +7,7 @@ use axum::extract::Request;
 use axum::http::{HeaderValue, StatusCode};
 use axum::middleware::{self, Next};
 use axum::response::Response;
-use axum::routing::{MethodRouter, delete, get, patch, post};
+use axum::routing::{MethodRouter, delete, get, patch, post, put};
 
 use crate::problem::problem;
 use crate::{App, api, web};
@@ -23,6 +23,21 @@ pub const PUBLIC_ROUTES: &[Route] = &[
     ("/.well-known/jwks.json", &["GET"], || get(api::status::jwks)),
     ("/v1/users", &["GET", "POST"], || get(api::staff::list).post(api::people::sign_up)),
     ("/v1/users/invitations", &["POST"], || post(api::staff::invite)),
+    ("/v1/users/{id}", &["GET"], || get(api::staff::show)),
+    ("/v1/users/{id}/reveal", &["POST"], || post(api::staff::reveal)),
+    ("/v1/users/{id}/roles", &["PUT"], || put(api::approvals::assign_roles)),
+    ("/v1/roles", &["GET"], || get(api::approvals::roles)),
+    ("/v1/roles/{name}", &["PUT", "DELETE"], || put(api::approvals::define_role).delete(api::approvals::remove_role)),
+    ("/v1/services", &["POST"], || post(api::approvals::create_service)),
+    ("/v1/services/{id}/keys", &["GET", "POST"], || {
+        get(api::approvals::service_keys).post(api::approvals::make_service_key)
+    }),
+    ("/v1/services/{id}/keys/{key}", &["DELETE"], || delete(api::approvals::end_service_key)),
+    ("/v1/keys/destroy", &["POST"], || post(api::approvals::destroy_key)),
+    ("/v1/approvals", &["GET"], || get(api::approvals::list)),
+    ("/v1/approvals/{id}", &["GET"], || get(api::approvals::show)),
+    ("/v1/approvals/{id}/approve", &["POST"], || post(api::approvals::approve)),
+    ("/v1/approvals/{id}/refuse", &["POST"], || post(api::approvals::refuse)),
     ("/v1/users/{id}/lock", &["POST"], || post(api::staff::lock)),
     ("/v1/users/{id}/unlock", &["POST"], || post(api::staff::unlock)),
     ("/v1/enrolments", &["POST"], || post(api::people::enrol)),

@@ -5,6 +5,7 @@
 //! here reads a clock, draws randomness or opens a sealed field.
 
 pub mod accounts;
+pub mod approvals;
 pub mod audit;
 pub mod cells;
 pub mod factors;
@@ -15,6 +16,7 @@ pub mod macs;
 pub mod meta;
 pub mod money;
 pub mod outbox;
+pub mod roles;
 pub mod schema;
 pub mod tries;
 

@@ -25,11 +25,15 @@ pub enum Table {
     Balances,
     /// transfers
     Transfers,
+    /// roles
+    Roles,
+    /// approvals
+    Approvals,
 }
 
 impl Table {
     /// All of them.
-    pub const ALL: [Table; 9] = [
+    pub const ALL: [Table; 11] = [
         Table::People,
         Table::Factors,
         Table::Enrolments,
@@ -39,6 +43,8 @@ impl Table {
         Table::Accounts,
         Table::Balances,
         Table::Transfers,
+        Table::Roles,
+        Table::Approvals,
     ];
 
     /// Its name, and the column its rows are known by.
@@ -53,6 +59,8 @@ impl Table {
             Table::Accounts => ("accounts", "id"),
             Table::Balances => ("balances", "account"),
             Table::Transfers => ("transfers", "id"),
+            Table::Roles => ("roles", "id"),
+            Table::Approvals => ("approvals", "id"),
         }
     }
 }

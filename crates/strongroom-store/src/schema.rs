@@ -60,6 +60,10 @@ const BANK: &[&str] = &[
     "CREATE INDEX outbox_due ON outbox (due_us)",
     "CREATE INDEX outbox_person ON outbox (person)",
     "CREATE INDEX audit_person ON audit (person, position)",
+    "CREATE TABLE roles (id {id} NOT NULL PRIMARY KEY, name {name} NOT NULL UNIQUE, is_staff {int} NOT NULL, permissions {blob} NOT NULL, mac {mac} NOT NULL)",
+    "CREATE TABLE approvals (id {id} NOT NULL PRIMARY KEY, person {id} NOT NULL, request {blob} NOT NULL, created_us {int} NOT NULL, \
+     expires_us {int} NOT NULL, status {int} NOT NULL, decided_by {id}, decided_us {int}, signature {blob}, mac {mac} NOT NULL)",
+    "CREATE INDEX approvals_status ON approvals (status, id)",
 ];
 
 /// The keyring's tables; they live in a database of their own.

@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use axum::extract::State;
 use axum::http::StatusCode;
+use serde::Deserialize;
 use strongroom_api::{Account, Entry, List, NewAccount};
+use strongroom_bank::Error;
 use strongroom_bank::account::AccountDetails;
 
 use super::{Page, amount, id, json, page};
@@ -18,10 +20,22 @@ pub async fn open(State(app): State<Arc<App>>, SignedIn(caller): SignedIn, Json(
     Ok(json(StatusCode::CREATED, &account_body(account)))
 }
 
+/// Whose accounts to list: one's own, or another person's for who reads the books.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Wanted {
+    owner: Option<String>,
+    cursor: Option<String>,
+    limit: Option<i64>,
+}
+
 /// `GET /v1/accounts`
-pub async fn list(State(app): State<Arc<App>>, SignedIn(caller): SignedIn, Query(wanted): Query<Page>) -> Answer {
-    let limit = wanted.limit()?;
-    let accounts = app.bank.accounts(&caller, wanted.cursor()?, limit + 1).await?;
+pub async fn list(State(app): State<Arc<App>>, SignedIn(caller): SignedIn, Query(wanted): Query<Wanted>) -> Answer {
+    let malformed = |_| Error::Malformed("The owner is not a person's id.".into());
+    let owner = wanted.owner.map(|owner| owner.parse().map_err(malformed)).transpose()?;
+    let at = Page { cursor: wanted.cursor, limit: wanted.limit };
+    let limit = at.limit()?;
+    let accounts = app.bank.accounts(&caller, owner, at.cursor()?, limit + 1).await?;
     let (items, next_cursor) = page(accounts, limit, |a| a.id.to_string());
     let items = items.into_iter().map(account_body).collect();
     Ok(json(StatusCode::OK, &List { items, next_cursor }))

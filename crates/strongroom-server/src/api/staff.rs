@@ -6,7 +6,8 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::IntoResponse;
 use serde::Deserialize;
-use strongroom_api::{Invitation, List, NewInvitation, PersonItem};
+use strongroom_api::{Invitation, List, NewInvitation, PersonItem, PersonView, Reveal};
+use strongroom_bank::people::Profile;
 
 use super::{Page, id, json, page};
 use crate::App;
@@ -38,6 +39,37 @@ pub async fn list(State(app): State<Arc<App>>, SignedIn(caller): SignedIn, Query
         })
         .collect();
     Ok(json(StatusCode::OK, &List { items, next_cursor }))
+}
+
+/// `GET /v1/users/{id}`
+pub async fn show(State(app): State<Arc<App>>, SignedIn(caller): SignedIn, Path(person): Path<String>) -> Answer {
+    Ok(json(StatusCode::OK, &view(app.bank.person(&caller, id(&person)?).await?)))
+}
+
+/// `POST /v1/users/{id}/reveal`
+pub async fn reveal(
+    State(app): State<Arc<App>>,
+    SignedIn(caller): SignedIn,
+    Path(person): Path<String>,
+    Json(body): Json<Reveal>,
+) -> Answer {
+    Ok(json(StatusCode::OK, &view(app.bank.reveal(&caller, id(&person)?, &body.fields, &body.reason).await?)))
+}
+
+fn view(profile: Profile) -> PersonView {
+    PersonView {
+        id: profile.id.map(|id| id.to_string()).unwrap_or_default(),
+        status: profile.status.to_owned(),
+        roles: profile.roles,
+        created_at: super::time(profile.created_us),
+        username: profile.username,
+        full_name: profile.full_name,
+        email: profile.email,
+        phone: profile.phone,
+        national_id: profile.national_id,
+        date_of_birth: profile.date_of_birth,
+        address: profile.address,
+    }
 }
 
 /// `POST /v1/users/invitations`

@@ -58,7 +58,7 @@ pub async fn show(
 
 /// A person's accounts, oldest first.
 pub async fn accounts_of(app: &App, member: &Member) -> Result<Vec<AccountView>, Error> {
-    Ok(app.bank.accounts(&member.caller, None, ACCOUNTS_MAX).await?.iter().map(view).collect())
+    Ok(app.bank.accounts(&member.caller, None, None, ACCOUNTS_MAX).await?.iter().map(view).collect())
 }
 
 /// An account as its owner reads it.

@@ -160,7 +160,7 @@ impl Member {
         let caller = app.bank.authenticate_cookie(cookie).await?;
         let profile = app.bank.me(&caller).await?;
         Ok(Member {
-            permissions: Permissions::named(&profile.roles.join(",")),
+            permissions: profile.permissions.clone(),
             caller,
             profile,
             bank: app.bank.config().bank.name.clone(),

@@ -10,6 +10,7 @@ mod customer;
 mod letters;
 mod webdriver;
 
+mod approvals;
 mod benchmarks;
 mod browser;
 mod command_line;

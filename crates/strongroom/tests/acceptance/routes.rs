@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use strongroom_client::{Client, Content, Method};
 use strongroom_server::PUBLIC_ROUTES;
 
+use crate::approvals::{approve, asked, call};
 use crate::bank::{Engine, TestBank, block_on};
 use crate::customer::Customer;
 
@@ -20,9 +21,24 @@ const EXPECTED: &[(&str, [u16; 7])] = &[
     ("GET /readyz", [200, 200, 200, 200, 200, 200, 200]),
     ("GET /.well-known/strongroom", [200, 200, 200, 200, 200, 200, 200]),
     ("GET /.well-known/jwks.json", [200, 200, 200, 200, 200, 200, 200]),
-    ("GET /v1/users", [401, 403, 403, 403, 200, 200, 200]),
+    ("GET /v1/users", [401, 403, 403, 200, 200, 200, 200]),
     ("POST /v1/users", [400, 400, 400, 400, 400, 400, 400]),
     ("POST /v1/users/invitations", [401, 403, 403, 403, 403, 201, 403]),
+    ("GET /v1/users/{id}", [401, 403, 403, 200, 200, 403, 200]),
+    ("POST /v1/users/{id}/reveal", [401, 403, 403, 403, 200, 403, 403]),
+    ("PUT /v1/users/{id}/roles", [401, 403, 403, 403, 403, 202, 403]),
+    ("GET /v1/roles", [401, 403, 403, 200, 200, 200, 200]),
+    ("PUT /v1/roles/{name}", [401, 403, 403, 403, 403, 202, 403]),
+    ("DELETE /v1/roles/{name}", [401, 403, 403, 403, 403, 202, 403]),
+    ("POST /v1/services", [401, 403, 403, 403, 403, 202, 403]),
+    ("GET /v1/services/{id}/keys", [401, 403, 403, 403, 403, 200, 200]),
+    ("POST /v1/services/{id}/keys", [401, 403, 403, 403, 403, 201, 403]),
+    ("DELETE /v1/services/{id}/keys/{key}", [401, 403, 403, 403, 403, 204, 403]),
+    ("POST /v1/keys/destroy", [401, 403, 403, 403, 403, 202, 403]),
+    ("GET /v1/approvals", [401, 403, 403, 403, 200, 200, 200]),
+    ("GET /v1/approvals/{id}", [401, 403, 403, 403, 200, 200, 200]),
+    ("POST /v1/approvals/{id}/approve", [401, 400, 400, 400, 400, 400, 400]),
+    ("POST /v1/approvals/{id}/refuse", [401, 403, 403, 403, 200, 409, 403]),
     ("POST /v1/users/{id}/lock", [401, 403, 403, 403, 204, 409, 403]),
     ("POST /v1/users/{id}/unlock", [401, 403, 403, 403, 204, 409, 403]),
     ("POST /v1/enrolments", [400, 400, 400, 400, 400, 400, 400]),
@@ -54,12 +70,12 @@ const EXPECTED: &[(&str, [u16; 7])] = &[
     ("POST /v1/sessions/refresh", [400, 400, 400, 400, 400, 400, 400]),
     ("GET /v1/accounts", [401, 200, 200, 200, 200, 200, 200]),
     ("POST /v1/accounts", [401, 201, 201, 403, 403, 403, 403]),
-    ("GET /v1/accounts/{id}", [401, 200, 404, 404, 404, 404, 404]),
-    ("GET /v1/accounts/{id}/entries", [401, 200, 404, 404, 404, 404, 404]),
+    ("GET /v1/accounts/{id}", [401, 200, 404, 404, 404, 404, 200]),
+    ("GET /v1/accounts/{id}/entries", [401, 200, 404, 404, 404, 404, 200]),
     ("POST /v1/transfers", [401, 400, 400, 400, 400, 400, 400]),
-    ("GET /v1/transfers/{id}", [401, 200, 404, 200, 404, 404, 404]),
+    ("GET /v1/transfers/{id}", [401, 200, 404, 200, 404, 404, 200]),
     ("GET /v1/transfers/{id}/receipt", [401, 200, 404, 404, 404, 404, 404]),
-    ("GET /v1/transfers/{id}/verification", [401, 200, 404, 200, 404, 404, 404]),
+    ("GET /v1/transfers/{id}/verification", [401, 200, 404, 200, 404, 404, 200]),
     ("POST /v1/cash/deposits", [401, 400, 400, 400, 400, 400, 400]),
     ("GET /v1/ledger/blocks", [401, 200, 200, 200, 200, 200, 200]),
     ("GET /v1/ledger/blocks/{height}", [401, 200, 200, 200, 200, 200, 200]),
@@ -89,7 +105,22 @@ impl Scene {
         let strongroom_api::SignInStep::FactorRequired { challenge, .. } = step else { panic!("{step:?}") };
         let second = bank.client().verify(&challenge, "recovery", &codes.codes[0]).await.expect("the code is right");
         let factor = owner.client.factors().await.expect("one's factors").items.remove(0);
+        let (manager, admin) = (Customer::sign_in(&bank, "manager").await, Customer::sign_in(&bank, "admin").await);
+        let body = json!({"staff": true, "permissions": ["books.read"]});
+        let role = asked(&admin, Method::PUT, "/v1/roles/reporter", Some(body)).await;
+        assert_eq!(approve(&manager, &role).await.status, 200);
+        let body = json!({"name": "report", "roles": ["reporter"]});
+        let service = asked(&admin, Method::POST, "/v1/services", Some(body)).await;
+        assert_eq!(approve(&manager, &service).await.status, 200);
+        let service = admin.client.find_person("report").await.expect("found by name").expect("there is one").id;
+        let path = format!("/v1/services/{service}/keys");
+        let key: Value = call(&admin.client, Method::POST, &path, Some(json!({"days": 1}))).await.json().expect("JSON");
+        let roles = format!("/v1/users/{}/roles", third.id);
+        let request = asked(&admin, Method::PUT, &roles, Some(json!({"roles": ["customer"]}))).await;
         let ids = BTreeMap::from([
+            ("/v1/services/", service),
+            ("/v1/approvals/", request["id"].as_str().expect("text").to_owned()),
+            ("key", key["id"].as_str().expect("text").to_owned()),
             ("/v1/accounts/", account.id),
             ("/v1/transfers/", posted.id),
             ("/v1/me/devices/", owner.device.clone()),
@@ -98,15 +129,19 @@ impl Scene {
             ("/v1/users/", third.id),
         ]);
         let mut clients = vec![bank.client(), owner.client, other.client, teller.client];
-        for role in ["manager", "admin", "auditor"] {
-            clients.push(Customer::sign_in(&bank, role).await.client);
-        }
+        clients.extend([manager.client, admin.client, Customer::sign_in(&bank, "auditor").await.client]);
         Scene { bank, clients, ids }
     }
 
     fn path(&self, route: &str) -> String {
         let id = self.ids.iter().find(|(start, _)| route.starts_with(*start)).map_or("", |(_, id)| id);
-        route.replace("{id}", id).replace("{height}", "1").replace("{*path}", "0/000")
+        let key = self.ids.get("key").map_or("", String::as_str);
+        route
+            .replace("{id}", id)
+            .replace("{key}", key)
+            .replace("{name}", "reporter")
+            .replace("{height}", "1")
+            .replace("{*path}", "0/000")
     }
 
     async fn ask(&self, who: usize, method: &str, route: &str) -> u16 {
@@ -118,6 +153,12 @@ impl Scene {
             (_, "/v1/me/factors/{id}") => Some(json!({"name": "Mine"})),
             (_, "/v1/accounts") => Some(json!({"currency": "USD", "name": "Mine"})),
             (_, "/v1/me/email/confirm") => Some(json!({"code": "00000000"})),
+            ("PUT", "/v1/users/{id}/roles") => Some(json!({"roles": ["customer"]})),
+            ("PUT", "/v1/roles/{name}") => Some(json!({"staff": true, "permissions": []})),
+            (_, "/v1/users/{id}/reveal") => Some(json!({"fields": ["phone"], "reason": "to see who may"})),
+            (_, "/v1/services") => Some(json!({"name": "robot", "roles": ["reporter"]})),
+            (_, "/v1/services/{id}/keys") => Some(json!({"days": 1})),
+            (_, "/v1/keys/destroy") => Some(json!({"purpose": "token", "version": 1})),
             _ => Some(json!({})),
         };
         let content = body.map(|body: Value| Content::json(&body).expect("it is JSON"));
