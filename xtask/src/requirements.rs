@@ -29,6 +29,7 @@ const PYTHON_PACKAGES: &[&str] = &[
     "python3-argon2",
     "python3-bcrypt",
     "python3-django",
+    "python3-venv",
     "python3-werkzeug",
 ];
 
@@ -63,10 +64,26 @@ pub fn ensure() -> Outcome {
 pub fn python() -> Option<PathBuf> {
     let candidates = [find("python3"), Some(PathBuf::from("/usr/bin/python3"))];
     candidates.into_iter().flatten().find(|python| {
-        let script = "import aiosmtpd, argon2, bcrypt, django, werkzeug; \
+        let script = "import aiosmtpd, argon2, bcrypt, django, ensurepip, venv, werkzeug; \
                       from cryptography.hazmat.primitives.asymmetric import ed25519, ec";
         succeeds(program(python).args(["-c", script]))
     })
+}
+
+/// What asks the API by its own description: not in Debian, so it comes from PyPI into the build's folder.
+const SCHEMATHESIS: &str = "schemathesis==4.32.5";
+
+/// Its program, installed when it is missing.
+pub fn schemathesis(python: &Path, target: &Path) -> Result<PathBuf, String> {
+    let place = target.join("schemathesis");
+    let installed = place.join("bin/schemathesis");
+    if succeeds(program(&installed).arg("--version")) {
+        return Ok(installed);
+    }
+    eprintln!("installing {SCHEMATHESIS} from PyPI into {}", place.display());
+    run(program(python).args(["-m", "venv", "--clear"]).arg(&place))?;
+    run(program(place.join("bin/pip")).args(["install", "--quiet", "--disable-pip-version-check", SCHEMATHESIS]))?;
+    Ok(installed)
 }
 
 /// The Debian packages of what is missing, each once.

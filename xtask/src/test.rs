@@ -14,6 +14,7 @@ pub fn test(args: &[String]) -> Outcome {
     command.args(["test", "--workspace"]).args(args).stdout(Stdio::piped());
     command.env("STRONGROOM_TEST_PROGRAM", released_program());
     if let Some(python) = requirements::python() {
+        command.env("STRONGROOM_TEST_SCHEMATHESIS", requirements::schemathesis(&python, &target_dir())?);
         command.env("STRONGROOM_TEST_PYTHON", python);
     }
     let shown = shown(&command);
@@ -30,8 +31,13 @@ pub fn test(args: &[String]) -> Outcome {
 
 /// Where cargo puts the release build.
 fn released_program() -> PathBuf {
+    target_dir().join("release/strongroom")
+}
+
+/// Where cargo builds.
+fn target_dir() -> PathBuf {
     let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| PathBuf::from("target"), PathBuf::from);
-    root().join(target).join("release/strongroom")
+    root().join(target)
 }
 
 /// The sum of the closing lines of all test binaries.

@@ -11,6 +11,7 @@ macro_rules! bodies {
         $(
             $(#[$doc])*
             #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+            #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
             #[serde(deny_unknown_fields)]
             pub struct $name { $($(#[$field_doc])* pub $field: $type,)* }
         )*
@@ -184,6 +185,14 @@ bodies! {
         /// When.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         decided_at: Option<String>,
+    }
+
+    /// `POST /v1/approvals/{id}/approve`; signed.
+    ApprovalOrder {
+        /// `apr_…`
+        approval: String,
+        /// As the request has it.
+        digest: String,
     }
 
     /// `POST /v1/me/password`
@@ -676,6 +685,72 @@ bodies! {
         checkpoint: String,
     }
 
+    /// A key that checks access tokens (RFC 7517, RFC 8037).
+    TokenKey {
+        /// `OKP`
+        kty: String,
+        /// `Ed25519`
+        crv: String,
+        /// The key, in base64url.
+        x: String,
+        /// Its name in tokens.
+        kid: String,
+        /// `sig`
+        #[serde(rename = "use")]
+        usage: String,
+        /// `EdDSA`
+        alg: String,
+    }
+
+    /// `GET /.well-known/jwks.json`
+    TokenKeys {
+        /// The one that signs, and the one before it for as long as its tokens may be out.
+        keys: Vec<TokenKey>,
+    }
+
+    /// `GET /readyz`
+    Readiness {
+        /// `ready` or `read_only`.
+        status: String,
+        /// Why the bank only reads.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        detail: Option<String>,
+    }
+
+    /// A factor that was confirmed.
+    ConfirmedFactor {
+        /// `fct_…`
+        id: String,
+        /// `confirmed`
+        status: String,
+    }
+
+    /// An entry of the audit log.
+    AuditEntry {
+        /// Its place.
+        position: i64,
+        /// When it happened.
+        time: String,
+        /// What happened; stable, for programs.
+        event: String,
+        /// `usr_…`: who did it, or whom it happened to.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        person: Option<String>,
+        /// To whom or what: 32 hexadecimal digits, as in the ids `usr_…`, `dev_…` and the like.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        subject: Option<String>,
+        /// `sess_…`
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        session: Option<String>,
+        /// Where it came from, and a word about it, for its owner.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        detail: Option<Value>,
+        /// What detail was written, as a hash.
+        detail_hash: String,
+        /// The hash that chains it.
+        hash: String,
+    }
+
     /// `GET /.well-known/strongroom`
     WellKnown {
         /// The bank's name.
@@ -703,6 +778,7 @@ bodies! {
 
 /// A page of a list.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct List<T> {
     /// The items.
     pub items: Vec<T>,
@@ -712,6 +788,7 @@ pub struct List<T> {
 
 /// The answer to a right password.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(tag = "status", rename_all = "snake_case")]
 pub enum SignInStep {
     /// A factor is asked for.
@@ -730,6 +807,7 @@ pub enum SignInStep {
 
 /// An error (RFC 9457).
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Problem {
     /// Always `about:blank`: the code says more.
     #[serde(rename = "type")]

@@ -15,12 +15,15 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::extract::ConnectInfo;
+use axum::http::HeaderValue;
+use axum::http::header::CONNECTION;
 use hyper::Request;
-use hyper::body::Incoming;
+use hyper::body::{Body as _, Incoming};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use rustls::ServerConfig;
+use tokio::io::{AsyncRead, AsyncReadExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, mpsc, watch};
 use tokio::time::{sleep, timeout};
@@ -136,6 +139,10 @@ pub fn raise_open_files_limit() {
     }
 }
 
+/// How long, and how often, a refused connection is read on.
+const LINGERING: Duration = Duration::from_secs(1);
+const LINGERING_READS_MAX: usize = 16;
+
 struct Server {
     tls: TlsAcceptor,
     app: Router,
@@ -158,18 +165,18 @@ impl Server {
         let pulse = Pulse::default();
         let io = TokioIo::new(TimedStream::new(stream, pulse.clone()));
         let service = service_fn(|request| self.answer(request, peer, pulse.clone()));
-        let connection =
+        let mut connection =
             http1::Builder::new().header_read_timeout(None).max_buf_size(64 * 1024).serve_connection(io, service);
-        let mut connection = std::pin::pin!(connection);
         let mut watch = Watch::new(pulse.clone(), &self.limits);
         let mut tick = std::pin::pin!(sleep(watch.period()));
         let mut is_closing = false;
         loop {
             tokio::select! {
                 biased;
-                ended = connection.as_mut() => {
+                ended = &mut connection => {
                     if let Err(error) = ended {
                         tracing::debug!(%peer, %error, "connection ended");
+                        break;
                     }
                     return;
                 }
@@ -182,10 +189,12 @@ impl Server {
                 }
                 _ = closing.wait_for(|closing| *closing), if !is_closing => {
                     is_closing = true;
-                    connection.as_mut().graceful_shutdown();
+                    std::pin::Pin::new(&mut connection).graceful_shutdown();
                 }
             }
         }
+        let stream = connection.into_parts().io.into_inner();
+        linger(stream).await;
     }
 
     async fn answer(
@@ -194,13 +203,33 @@ impl Server {
         peer: SocketAddr,
         pulse: Pulse,
     ) -> Result<axum::response::Response, Infallible> {
-        pulse.working();
+        pulse.working(!request.body().is_end_stream());
         let mut request = request.map(|body| axum::body::Body::new(TimedBody::new(body, pulse.clone())));
         request.extensions_mut().insert(ConnectInfo(peer));
-        let answer = self.app.clone().call(request).await;
+        let mut answer = self.app.clone().call(request).await;
+        if let Ok(answer) = &mut answer
+            && pulse.has_unread()
+        {
+            // What was not read stands before the next request, so there is none; the client has to know.
+            answer.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+        }
         pulse.writing();
         answer
     }
+}
+
+/// Reads on for a moment after an answer that refused what it could not read. A socket that is closed with
+/// something unread in it resets the connection, and the answer may be lost on the way.
+async fn linger(mut stream: impl AsyncRead + Unpin) {
+    let mut rest = [0; 4096];
+    let reading = async {
+        for _ in 0..LINGERING_READS_MAX {
+            if !matches!(stream.read(&mut rest).await, Ok(1..)) {
+                return;
+            }
+        }
+    };
+    let _ = timeout(LINGERING, reading).await;
 }
 
 /// After a failed accept: a connection that is already gone is nothing; anything else (no files left)

@@ -6,6 +6,7 @@
 pub mod accept;
 mod api;
 mod extract;
+mod openapi;
 mod problem;
 mod router;
 pub mod tls;

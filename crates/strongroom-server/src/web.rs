@@ -7,6 +7,7 @@ mod accounts;
 mod assets;
 mod cash;
 mod devices;
+mod docs;
 mod enrol;
 mod fields;
 mod guard;
@@ -30,6 +31,7 @@ use axum::routing::{any, get, post};
 
 use crate::App;
 use crate::extract::BODY_BYTES_MAX;
+pub use docs::docs;
 
 /// Every page and every form.
 pub fn routes() -> Router<Arc<App>> {

@@ -4,7 +4,7 @@
 //! few stores and no timer.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering::Relaxed};
 use std::time::Duration;
 
 use super::Limits;
@@ -27,13 +27,21 @@ pub(super) enum Phase {
 
 const PHASE_BITS: u32 = 3;
 
-/// The phase (low bits) and a count of changes (high bits).
+/// What a connection's parts share.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Pulse(Arc<AtomicU32>);
+pub(super) struct Pulse(Arc<Shared>);
+
+#[derive(Debug, Default)]
+struct Shared {
+    /// The phase (low bits) and a count of changes (high bits).
+    state: AtomicU32,
+    /// Part of the present request's body has not been read.
+    has_unread: AtomicBool,
+}
 
 impl Pulse {
     pub(super) fn phase(&self) -> Phase {
-        match self.0.load(Relaxed) & ((1 << PHASE_BITS) - 1) {
+        match self.0.state.load(Relaxed) & ((1 << PHASE_BITS) - 1) {
             0 => Phase::Idle,
             1 => Phase::Head,
             2 => Phase::Body,
@@ -44,8 +52,8 @@ impl Pulse {
 
     fn change(&self, phase: Phase) {
         // Only the connection's own task writes, so load and store need not be one step.
-        let count = (self.0.load(Relaxed) >> PHASE_BITS).wrapping_add(1);
-        self.0.store((count << PHASE_BITS) | phase as u32, Relaxed);
+        let count = (self.0.state.load(Relaxed) >> PHASE_BITS).wrapping_add(1);
+        self.0.state.store((count << PHASE_BITS) | phase as u32, Relaxed);
     }
 
     /// Bytes came in.
@@ -69,9 +77,15 @@ impl Pulse {
         }
     }
 
-    /// The head of a request is complete.
-    pub(super) fn working(&self) {
+    /// The head of a request is complete; a body may follow.
+    pub(super) fn working(&self, has_body: bool) {
+        self.0.has_unread.store(has_body, Relaxed);
         self.change(Phase::Work);
+    }
+
+    /// Whether the request's body was left unread, in whole or in part.
+    pub(super) fn has_unread(&self) -> bool {
+        self.0.has_unread.load(Relaxed)
     }
 
     /// More of the body is needed. The limit runs from the first wait to the end of the body.
@@ -83,6 +97,7 @@ impl Pulse {
 
     /// The body is complete.
     pub(super) fn body_complete(&self) {
+        self.0.has_unread.store(false, Relaxed);
         if self.phase() == Phase::Body {
             self.change(Phase::Work);
         }
@@ -105,7 +120,7 @@ pub(super) struct Watch<'a> {
 
 impl<'a> Watch<'a> {
     pub(super) fn new(pulse: Pulse, limits: &'a Limits) -> Self {
-        let seen = pulse.0.load(Relaxed);
+        let seen = pulse.0.state.load(Relaxed);
         Self { pulse, limits, seen, seconds: 0 }
     }
 
@@ -116,7 +131,7 @@ impl<'a> Watch<'a> {
 
     /// To be asked once per period: the reason to cut the connection, if there is one.
     pub(super) fn overdue(&mut self) -> Option<&'static str> {
-        let now = self.pulse.0.load(Relaxed);
+        let now = self.pulse.0.state.load(Relaxed);
         if now != self.seen {
             (self.seen, self.seconds) = (now, 0);
             return None;

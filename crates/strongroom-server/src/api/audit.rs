@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use axum::extract::State;
 use axum::http::StatusCode;
-use strongroom_api::List;
+use strongroom_api::{AuditEntry, List};
+use strongroom_bank::audit::Entry;
 
 use super::{Page, json, page};
 use crate::App;
@@ -16,7 +17,7 @@ pub async fn activity(State(app): State<Arc<App>>, SignedIn(caller): SignedIn, Q
     let limit = at.limit()?;
     let entries = app.bank.activity(&caller, at.cursor()?.unwrap_or(i64::MAX), limit + 1).await?;
     let (items, next_cursor) = page(entries, limit, |entry| entry.position.to_string());
-    Ok(json(StatusCode::OK, &List { items, next_cursor }))
+    Ok(json(StatusCode::OK, &List { items: items.into_iter().map(item).collect(), next_cursor }))
 }
 
 /// `GET /v1/audit`
@@ -24,5 +25,10 @@ pub async fn list(State(app): State<Arc<App>>, SignedIn(caller): SignedIn, Query
     let limit = at.limit()?;
     let entries = app.bank.audit_log(&caller, at.cursor()?.unwrap_or(i64::MAX), limit + 1).await?;
     let (items, next_cursor) = page(entries, limit, |entry| entry.position.to_string());
-    Ok(json(StatusCode::OK, &List { items, next_cursor }))
+    Ok(json(StatusCode::OK, &List { items: items.into_iter().map(item).collect(), next_cursor }))
+}
+
+fn item(entry: Entry) -> AuditEntry {
+    let Entry { position, time, event, person, subject, session, detail, detail_hash, hash } = entry;
+    AuditEntry { position, time, event, person, subject, session, detail, detail_hash, hash }
 }

@@ -5,8 +5,7 @@ use std::sync::Arc;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::IntoResponse;
-use serde_json::json as value;
-use strongroom_api::{DeviceItem, List, NewDevice};
+use strongroom_api::{CreatedDevice, DeviceItem, List, NewDevice};
 use strongroom_bank::Error;
 use strongroom_crypto::sign::PublicKey;
 
@@ -21,7 +20,7 @@ pub async fn add(State(app): State<Arc<App>>, SignedIn(caller): SignedIn, Json(b
         Error::field("public_key", "malformed", "Give a public key as a JWK: OKP with Ed25519, or EC with P-256.")
     })?;
     let device = app.bank.add_device(&caller, &body.name, &key).await?;
-    Ok(json(StatusCode::CREATED, &value!({"id": device.to_string(), "name": body.name})))
+    Ok(json(StatusCode::CREATED, &CreatedDevice { id: device.to_string(), name: body.name }))
 }
 
 /// `GET /v1/me/devices`

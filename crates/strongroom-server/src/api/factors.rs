@@ -5,8 +5,9 @@ use std::sync::Arc;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::IntoResponse;
-use serde_json::json as value;
-use strongroom_api::{ConfirmFactor, FactorItem, List, NameFactor, NewPasskey, NewTotp, RecoveryCodes};
+use strongroom_api::{
+    ConfirmFactor, ConfirmedFactor, FactorItem, List, NameFactor, NewPasskey, NewTotp, RecoveryCodes,
+};
 use strongroom_bank::Error;
 use strongroom_bank::factor::Answer as Confirmation;
 
@@ -44,7 +45,7 @@ pub async fn confirm(
     };
     match app.bank.confirm_factor(&enrolling, id(&factor)?, answer, false, &source).await? {
         Some(tokens) => Ok(json(StatusCode::CREATED, &session(tokens))),
-        None => Ok(json(StatusCode::OK, &value!({"id": factor, "status": "confirmed"}))),
+        None => Ok(json(StatusCode::OK, &confirmed(factor))),
     }
 }
 
@@ -68,7 +69,7 @@ pub async fn list(State(app): State<Arc<App>>, SignedIn(caller): SignedIn) -> An
 /// `POST /v1/me/factors/email`
 pub async fn add_email(State(app): State<Arc<App>>, SignedIn(caller): SignedIn) -> Answer {
     let factor = app.bank.add_email_factor(&caller).await?;
-    Ok(json(StatusCode::CREATED, &value!({"id": factor.to_string(), "status": "confirmed"})))
+    Ok(json(StatusCode::CREATED, &confirmed(factor.to_string())))
 }
 
 /// `POST /v1/me/factors/recovery`
@@ -92,4 +93,8 @@ pub async fn name(
 pub async fn remove(State(app): State<Arc<App>>, SignedIn(caller): SignedIn, Path(factor): Path<String>) -> Answer {
     app.bank.remove_factor(&caller, id(&factor)?).await?;
     Ok(StatusCode::NO_CONTENT.into_response())
+}
+
+fn confirmed(id: String) -> ConfirmedFactor {
+    ConfirmedFactor { id, status: "confirmed".into() }
 }

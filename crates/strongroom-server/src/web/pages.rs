@@ -510,3 +510,39 @@ pub struct ErrorPage {
     /// For a question about it.
     pub request_id: String,
 }
+
+/// One call of the API.
+#[derive(Debug)]
+pub struct Call {
+    /// `GET`, `POST` …
+    pub method: &'static str,
+    /// Its path.
+    pub path: &'static str,
+    /// What it is for.
+    pub summary: &'static str,
+    /// Whether anyone may call it.
+    pub is_public: bool,
+    /// The purpose for which its body is signed.
+    pub signed: Option<&'static str>,
+    /// What it answers.
+    pub statuses: String,
+}
+
+/// Calls that belong together.
+#[derive(Debug)]
+pub struct CallGroup {
+    /// What they are about.
+    pub name: &'static str,
+    /// The calls.
+    pub calls: Vec<Call>,
+}
+
+/// The description of the API.
+#[derive(Debug, Template)]
+#[template(path = "docs.html")]
+pub struct DocsPage {
+    /// What stands around it.
+    pub frame: Frame,
+    /// All calls.
+    pub groups: Vec<CallGroup>,
+}

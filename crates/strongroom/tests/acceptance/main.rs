@@ -31,6 +31,7 @@ mod receipts;
 mod recovery;
 mod refusals;
 mod routes;
+mod schema;
 mod staff;
 mod sweep;
 mod tamper;
