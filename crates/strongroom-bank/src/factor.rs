@@ -4,6 +4,7 @@ mod email;
 mod passkey;
 pub mod proof;
 mod recovery;
+pub(crate) mod sms;
 mod totp;
 
 pub(crate) use passkey::NOBODY;

@@ -21,6 +21,7 @@ use serde::{Deserialize, Serialize};
 use strongroom_crypto::password::Scheme;
 use strongroom_crypto::root::Provider;
 use strongroom_crypto::secret::Secret;
+use strongroom_notify::sms::{Sms, SmsConfig};
 use strongroom_notify::{Mail, MailConfig};
 use strongroom_sql::{Connection, Role, Url};
 
@@ -45,6 +46,9 @@ pub struct Config {
     /// How mail goes out; without it none does.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub mail: Option<MailConfig>,
+    /// How codes by SMS go out; without it none do.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sms: Option<SmsConfig>,
     /// How it is reached.
     #[serde(default)]
     pub server: ServerConfig,
@@ -242,7 +246,16 @@ impl Home {
         let Some(mail) = &config.mail else { return Ok(None) };
         let password = mail.password_file.as_deref().map(read_private).transpose()?;
         let password = password.map(|password| password.trim_end().to_owned());
-        Mail::new(mail, &self.dir, password).map(Some).map_err(|e| Error::Internal(e.to_string()))
+        let unusable = |e| Error::Internal(format!("[mail] in strongroom.toml: {e}"));
+        Mail::new(mail, &self.dir, password).map(Some).map_err(unusable)
+    }
+
+    /// The way out for codes by SMS, if one is configured.
+    pub fn sms(&self, config: &Config) -> Result<Option<Sms>> {
+        let Some(sms) = &config.sms else { return Ok(None) };
+        let token = sms.token_file.as_deref().map(read_private).transpose()?;
+        let unusable = |e| Error::Internal(format!("[sms] in strongroom.toml: {e}"));
+        Sms::new(sms, &self.dir, token.as_deref().map(str::trim_end)).map(Some).map_err(unusable)
     }
 
     /// Reads the configuration.

@@ -21,6 +21,7 @@ use crate::account::new_account;
 use crate::era::Eras;
 use crate::head::Head;
 use strongroom_notify::MailConfig;
+use strongroom_notify::sms::SmsConfig;
 
 use crate::home::{
     BankConfig, Config, DatabaseConfig, FactorsConfig, Home, KeyConfig, PasswordConfig, ServerConfig, TlsConfig,
@@ -145,6 +146,13 @@ fn configure(home: &Home, options: &Options, store: &Id) -> Result<Config> {
             via: "folder:outbox".into(),
             from: "Strongroom Demo <bank@example.com>".into(),
             password_file: None,
+            ca: None,
+        }),
+        sms: options.demo.then(|| SmsConfig {
+            via: "folder:outbox".into(),
+            token_file: None,
+            service: None,
+            api: None,
             ca: None,
         }),
         server: ServerConfig::default(),

@@ -106,6 +106,8 @@ pub struct Bank {
     site: Arc<Site>,
     blocked_passwords: HashSet<String>,
     key_orders: Mutex<()>,
+    sms: Option<factor::sms::SharedSms>,
+    sms_setup: tokio::sync::Mutex<()>,
     stopped: Arc<Stopped>,
     _lock: std::fs::File,
 }
@@ -252,6 +254,7 @@ impl Bank {
         let cash = AccountId(cash.id);
         let last_us = log::last_block(connection.as_mut())?.map_or(0, |block| block.time_us);
         let mail = home.mail(&config)?;
+        let sms = home.sms(&config)?;
         let audit = Chain::read(connection.as_mut())?;
         let published = Arc::new(RwLock::new(note));
         let counters = Arc::new(Counters::default());
@@ -309,6 +312,8 @@ impl Bank {
             site: Arc::new(site),
             blocked_passwords,
             key_orders: Mutex::default(),
+            sms: sms.map(Arc::new),
+            sms_setup: tokio::sync::Mutex::default(),
             stopped,
             _lock: lock,
         });

@@ -13,7 +13,7 @@ use strongroom_store::{Connection, Id, factors};
 
 use crate::audit::{Event, Source};
 use crate::factor::NOBODY;
-use crate::factor::proof::{self, Proof};
+use crate::factor::proof::{self, Given, Proof};
 use crate::keyring::indexes::Field;
 use crate::keyring::{Keyring, column};
 use crate::rows::Authenticated;
@@ -53,13 +53,17 @@ pub(crate) enum Purpose {
     VerifyEmail = 4,
     /// To get back in without what was lost.
     Recover = 5,
+    /// To prove that a telephone number is somebody's.
+    VerifyPhone = 6,
 }
 
 impl Purpose {
     fn valid_s(self) -> i64 {
         match self {
             Purpose::Recover => recovery::PROVING_S,
-            Purpose::SignIn | Purpose::Enrol | Purpose::Passkey | Purpose::VerifyEmail => rules::CHALLENGE_S,
+            Purpose::SignIn | Purpose::Enrol | Purpose::Passkey | Purpose::VerifyEmail | Purpose::VerifyPhone => {
+                rules::CHALLENGE_S
+            }
         }
     }
 }
@@ -111,6 +115,7 @@ impl Bank {
         source: &Source,
     ) -> Result<SignedIn> {
         let (id, new, source) = (challenge_of(challenge)?, NewSession::random(browser), source.clone());
+        let proof = self.checked_sms(&id, proof, &source).await?;
         let met = self.change(move |tx| meet_challenge(tx, &id, None, &proof, &new, &source)).await?;
         Ok(self.welcome(&met.ok_or(Error::BadCredentials)?))
     }
@@ -293,8 +298,13 @@ pub(crate) fn try_factor(
     source: &Source,
 ) -> Result<bool> {
     let tried = [Against::address(tx.keys, source), Against::factors(tx.keys, person)];
-    // Nobody guesses a signature; and who tries to must not hold up the owner of the key.
-    let counted = if proof.kind == FactorKind::Passkey { &tried[..1] } else { &tried };
+    let counted: &[Against] = match proof.given {
+        // Nobody guesses a signature; and who tries to must not hold up the owner of the key.
+        Given::Passkey(_) => &tried[..1],
+        // It was counted before the code was looked at.
+        Given::Sms(_) => &[],
+        Given::Code(_) => &tried,
+    };
     tx.reserve(counted)?;
     if !proof::meet(tx, person, challenge, proof)? {
         tx.audit(Event::new("factor.wrong").from(source).on(*person))?;

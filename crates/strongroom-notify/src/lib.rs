@@ -1,8 +1,11 @@
-//! Words on their way out of the bank: mail over SMTP with TLS, or into a folder of a demonstration.
+//! Words on their way out of the bank: mail over SMTP with TLS, codes by SMS through Twilio Verify, or into a
+//! folder of a demonstration.
 //!
 //! **Absence:** nothing here decides what is sent or to whom, and nothing is kept.
 
 mod folder;
+mod https;
+pub mod sms;
 mod smtp;
 
 use std::path::{Path, PathBuf};
@@ -40,9 +43,9 @@ pub struct Message {
     pub text: String,
 }
 
-/// Why mail cannot be set up.
+/// Why mail or SMS cannot be set up.
 #[derive(Debug, thiserror::Error)]
-#[error("[mail] in strongroom.toml: {0}")]
+#[error("{0}")]
 pub struct Unusable(String);
 
 /// Why a message was not sent. Neither address nor text stands in it.

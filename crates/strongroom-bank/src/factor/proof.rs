@@ -6,7 +6,8 @@ use strongroom_store::factors::FactorRow;
 use strongroom_store::identity::ChallengeRow;
 
 use super::passkey::{self, Met};
-use super::{email, held, recovery, totp};
+use super::sms::Approved;
+use super::{email, held, recovery, sms, totp};
 use crate::tx::Tx;
 use crate::{Error, Result};
 
@@ -24,6 +25,7 @@ pub struct Proof {
 pub(crate) enum Given {
     Code(String),
     Passkey(Option<Met>),
+    Sms(Option<Approved>),
 }
 
 impl Proof {
@@ -50,6 +52,7 @@ pub(crate) fn meet(tx: &mut Tx<'_>, person: &Id, challenge: Option<&ChallengeRow
         let met = match (proof.kind, &proof.given) {
             (FactorKind::Totp, Given::Code(code)) => totp::meet(tx, &row, code)?,
             (FactorKind::Email, Given::Code(code)) => email::meet(tx, &row, challenge, code)?,
+            (FactorKind::Sms, Given::Sms(Some(approved))) => sms::meet(tx, &row, challenge, approved)?,
             (FactorKind::Recovery, Given::Code(code)) => recovery::meet(tx, &row, code)?,
             (FactorKind::Passkey, Given::Passkey(Some(met))) => passkey::meet(tx, &row, met),
             _ => None,

@@ -72,6 +72,12 @@ pub async fn add_email(State(app): State<Arc<App>>, SignedIn(caller): SignedIn) 
     Ok(json(StatusCode::CREATED, &confirmed(factor.to_string())))
 }
 
+/// `POST /v1/me/factors/sms`
+pub async fn add_sms(State(app): State<Arc<App>>, SignedIn(caller): SignedIn) -> Answer {
+    let factor = app.bank.add_sms_factor(&caller).await?;
+    Ok(json(StatusCode::CREATED, &confirmed(factor.to_string())))
+}
+
 /// `POST /v1/me/factors/recovery`
 pub async fn recovery(State(app): State<Arc<App>>, SignedIn(caller): SignedIn) -> Answer {
     let made = app.bank.make_recovery_codes(&caller).await?;

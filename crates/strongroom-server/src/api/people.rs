@@ -90,6 +90,23 @@ pub async fn confirm_email(
     Ok(StatusCode::NO_CONTENT.into_response())
 }
 
+/// `POST /v1/me/phone/send`: a code to the caller's telephone.
+pub async fn send_phone_proof(State(app): State<Arc<App>>, SignedIn(caller): SignedIn) -> Answer {
+    app.bank.send_phone_proof(&caller).await?;
+    Ok(StatusCode::ACCEPTED.into_response())
+}
+
+/// `POST /v1/me/phone/confirm`
+pub async fn confirm_phone(
+    State(app): State<Arc<App>>,
+    SignedIn(caller): SignedIn,
+    From(source): From,
+    Json(body): Json<SentCode>,
+) -> Answer {
+    app.bank.confirm_phone(&caller, &body.code, &source).await?;
+    Ok(StatusCode::NO_CONTENT.into_response())
+}
+
 fn form(user: NewUser) -> SignUp {
     let NewUser { username, password, full_name, email, phone, national_id, date_of_birth, address } = user;
     SignUp { username, password, full_name, email, phone, national_id, date_of_birth, address }

@@ -59,6 +59,10 @@ pub async fn send(State(app): State<Arc<App>>, Json(body): Json<SendCode>) -> An
             app.bank.send_email_code(&body.challenge).await?;
             Ok(StatusCode::ACCEPTED.into_response())
         }
+        "sms" => {
+            app.bank.send_sms_code(&body.challenge).await?;
+            Ok(StatusCode::ACCEPTED.into_response())
+        }
         _ => Err(Error::field("factor", "unknown_factor", "This kind of factor is not set up for you.").into()),
     }
 }

@@ -122,6 +122,16 @@ pub fn all() -> Vec<Operation> {
         Operation::new("POST", "/v1/me/email/confirm", "Prove that one reads one's mail")
             .body::<SentCode>()
             .gives_nothing(204),
+        Operation::new("POST", "/v1/me/phone/send", "Have a code sent to one's telephone")
+            .gives_nothing(202)
+            .refuses(&[422, 429]),
+        Operation::new("POST", "/v1/me/phone/confirm", "Prove that a telephone number is one's own")
+            .body::<SentCode>()
+            .gives_nothing(204)
+            .refuses(&[429]),
+        Operation::new("POST", "/v1/me/factors/sms", "Make codes by SMS a second factor")
+            .gives::<ConfirmedFactor>(201)
+            .refuses(&[409]),
         Operation::new("POST", "/v1/me/factors/email", "Make codes by mail a second factor")
             .gives::<ConfirmedFactor>(201)
             .refuses(&[409]),

@@ -32,6 +32,7 @@ mod recovery;
 mod refusals;
 mod routes;
 mod schema;
+mod sms;
 mod staff;
 mod sweep;
 mod tamper;
