@@ -3,11 +3,14 @@
 use hyper::Method;
 use hyper::body::Bytes;
 use serde::Serialize;
+use serde::de::DeserializeOwned;
 use strongroom_api::{
-    Account, Block, CashOrder, ConfirmFactor, CreatedDevice, CreatedUser, DeviceItem, Enrolment, Entry, FactorItem,
-    Invitation, List, Me, NameFactor, NewAccount, NewDevice, NewInvitation, NewSession, NewTotp, NewUser, PersonItem,
-    RecoveryCodes, Refresh, Session, SessionItem, SignInStep, StepUp, Transfer, TransferOrder, Verification,
-    VerifyFactor, WellKnown,
+    Account, Approval, ApprovalOrder, Block, CashOrder, ConfirmFactor, CreatedDevice, CreatedUser, DeviceItem,
+    Enrolment, Entry, FactorItem, Invitation, List, Me, NameFactor, NewAccount, NewDevice, NewInvitation, NewRecovery,
+    NewRoles, NewService, NewServiceKey, NewSession, NewTotp, NewUser, PasswordChange, PersonItem, PersonView,
+    Recovered, Recovery, RecoveryCodes, RecoveryEnd, RecoveryProgress, RecoveryProof, Refresh, Reveal, RoleDefinition,
+    RoleItem, ServiceKey, ServiceKeyItem, Session, SessionItem, SignInStep, StepUp, Transfer, TransferOrder,
+    Verification, VerifyFactor, WellKnown,
 };
 use strongroom_crypto::sign::PublicKey;
 
@@ -119,6 +122,109 @@ impl Client {
         self.send(Method::POST, &path, None).await?.accepted().map(drop)
     }
 
+    /// A person as staff see them, masked.
+    pub async fn person(&self, id: &str) -> Result<PersonView> {
+        self.call(Method::GET, &format!("/v1/users/{}", segment(id)?), NOTHING).await
+    }
+
+    /// Some masked fields of a person, for a reason that is kept.
+    pub async fn reveal(&self, id: &str, fields: &[String], reason: &str) -> Result<PersonView> {
+        let body = Reveal { fields: fields.to_vec(), reason: reason.into() };
+        self.call(Method::POST, &format!("/v1/users/{}/reveal", segment(id)?), Some(&body)).await
+    }
+
+    /// Asks for somebody's roles.
+    pub async fn ask_for_roles(&self, id: &str, roles: &[String]) -> Result<Approval> {
+        let body = NewRoles { roles: roles.to_vec() };
+        self.call(Method::PUT, &format!("/v1/users/{}/roles", segment(id)?), Some(&body)).await
+    }
+
+    /// All roles.
+    pub async fn roles(&self) -> Result<List<RoleItem>> {
+        self.call(Method::GET, "/v1/roles", NOTHING).await
+    }
+
+    /// Asks for a role.
+    pub async fn ask_for_role(&self, name: &str, role: &RoleDefinition) -> Result<Approval> {
+        self.call(Method::PUT, &format!("/v1/roles/{}", segment(name)?), Some(role)).await
+    }
+
+    /// Asks for a role's end.
+    pub async fn ask_for_roles_end(&self, name: &str) -> Result<Approval> {
+        self.call(Method::DELETE, &format!("/v1/roles/{}", segment(name)?), NOTHING).await
+    }
+
+    /// Asks for a service account.
+    pub async fn ask_for_service(&self, name: &str, roles: &[String]) -> Result<Approval> {
+        let body = NewService { name: name.into(), roles: roles.to_vec() };
+        self.call(Method::POST, "/v1/services", Some(&body)).await
+    }
+
+    /// Makes a key for a service account; it is shown once.
+    pub async fn make_service_key(&self, service: &str, days: i64) -> Result<ServiceKey> {
+        let path = format!("/v1/services/{}/keys", segment(service)?);
+        self.call(Method::POST, &path, Some(&NewServiceKey { days })).await
+    }
+
+    /// The keys of a service account that hold.
+    pub async fn service_keys(&self, service: &str) -> Result<List<ServiceKeyItem>> {
+        self.call(Method::GET, &format!("/v1/services/{}/keys", segment(service)?), NOTHING).await
+    }
+
+    /// Ends a key of a service account.
+    pub async fn end_service_key(&self, service: &str, key: &str) -> Result<()> {
+        let path = format!("/v1/services/{}/keys/{}", segment(service)?, segment(key)?);
+        self.send(Method::DELETE, &path, None).await?.accepted().map(drop)
+    }
+
+    /// A page of what waits for approval, or of everything that was asked for.
+    pub async fn approvals(&self, pending: bool, cursor: Option<&str>, limit: usize) -> Result<List<Approval>> {
+        let path = paged("/v1/approvals", cursor, limit)?;
+        let status = if pending { "pending" } else { "all" };
+        self.call(Method::GET, &format!("{path}&status={status}"), NOTHING).await
+    }
+
+    /// One request.
+    pub async fn approval(&self, id: &str) -> Result<Approval> {
+        self.call(Method::GET, &format!("/v1/approvals/{}", segment(id)?), NOTHING).await
+    }
+
+    /// Approves exactly this request.
+    pub async fn approve(&self, signer: &Signer, request: &Approval, now_s: i64) -> Result<Approval> {
+        let order = ApprovalOrder { approval: request.id.clone(), digest: request.digest.clone() };
+        let path = format!("/v1/approvals/{}/approve", segment(&request.id)?);
+        self.place(&path, Purpose::Approval, signer, &order, now_s).await
+    }
+
+    /// Refuses a request, or withdraws one's own.
+    pub async fn refuse(&self, id: &str) -> Result<Approval> {
+        self.call(Method::POST, &format!("/v1/approvals/{}/refuse", segment(id)?), NOTHING).await
+    }
+
+    /// Changes one's password.
+    pub async fn change_password(&self, present: &str, new: &str) -> Result<()> {
+        let body = PasswordChange { current_password: present.into(), new_password: new.into() };
+        let content = Content::json(&body)?;
+        self.send(Method::POST, "/v1/me/password", Some(content)).await?.accepted().map(drop)
+    }
+
+    /// Begins to get back in.
+    pub async fn begin_recovery(&self, username: &str) -> Result<Recovery> {
+        self.call(Method::POST, "/v1/recoveries", Some(&NewRecovery { username: username.into() })).await
+    }
+
+    /// Gives a proof.
+    pub async fn prove_recovery(&self, recovery: &str, proof: &str, value: &str) -> Result<RecoveryProgress> {
+        let body = RecoveryProof { recovery: recovery.into(), proof: proof.into(), value: value.into() };
+        self.call(Method::POST, "/v1/recoveries/prove", Some(&body)).await
+    }
+
+    /// Gets back in, after the waiting time.
+    pub async fn finish_recovery(&self, recovery: &str, new_password: Option<&str>) -> Result<Recovered> {
+        let body = RecoveryEnd { recovery: recovery.into(), new_password: new_password.map(str::to_owned) };
+        self.call(Method::POST, "/v1/recoveries/finish", Some(&body)).await
+    }
+
     /// Who one is.
     pub async fn me(&self) -> Result<Me> {
         self.call(Method::GET, "/v1/me", NOTHING).await
@@ -207,14 +313,14 @@ impl Client {
     }
 
     /// An order that got no answer is placed once more, the same bytes: its id makes that harmless.
-    async fn place(
+    async fn place<T: DeserializeOwned>(
         &self,
         path: &str,
         purpose: Purpose,
         signer: &Signer,
         order: &impl Serialize,
         now_s: i64,
-    ) -> Result<Transfer> {
+    ) -> Result<T> {
         let body = Bytes::from(serde_json::to_vec(order).map_err(|e| Error::Answer(e.to_string()))?);
         let signature = signer.sign(purpose, &body, now_s);
         let content = || Content::signed(body.clone(), &signature);

@@ -10,6 +10,8 @@ pub enum Purpose {
     Order,
     /// Cash at the counter.
     Cash,
+    /// The approval of what someone else has asked for.
+    Approval,
 }
 
 /// A registered device that signs for one bank.
@@ -32,6 +34,7 @@ impl Signer {
         let typ = match purpose {
             Purpose::Order => "order",
             Purpose::Cash => "cash",
+            Purpose::Approval => "approval",
         };
         jws::sign_detached(&self.key, &self.device, typ, &self.origin, now_s + LIFE_S, body)
     }

@@ -1,6 +1,7 @@
 //! The program: one file per group of verbs. Data goes to standard output, words to standard error.
 
 mod account;
+mod approval;
 mod ask;
 mod audit;
 mod benchmark;
@@ -13,6 +14,7 @@ mod init;
 mod keys;
 mod ledger;
 mod login;
+mod password;
 mod remote;
 mod serve;
 mod session;
@@ -78,6 +80,15 @@ enum Command {
     /// People of the bank
     #[command(subcommand)]
     User(user::Verb),
+    /// Roles and what they allow
+    #[command(subcommand)]
+    Role(approval::RoleVerb),
+    /// Accounts of programs, and their keys
+    #[command(subcommand)]
+    Service(approval::ServiceVerb),
+    /// What waits for a second person
+    #[command(subcommand)]
+    Approval(approval::Verb),
     /// Read and check the log of what happened that matters for security
     #[command(subcommand)]
     Audit(audit::Verb),
@@ -95,6 +106,11 @@ enum Command {
     /// Where you are signed in
     #[command(subcommand)]
     Session(session::Verb),
+    /// Change your password
+    Password(password::Args),
+    /// Get back in after you have lost your password, factor or device
+    #[command(subcommand)]
+    Recover(password::Recover),
     /// Your second factors
     #[command(subcommand)]
     Factor(factor::Verb),
@@ -161,6 +177,9 @@ fn run(program: Program) -> Outcome {
         Command::Ledger(verb) => ledger::run(&global, verb),
         Command::Keys(verb) => keys::run(&global, verb),
         Command::User(verb) => user::run(&global, verb),
+        Command::Role(verb) => block_on(approval::roles(&global, verb)),
+        Command::Service(verb) => block_on(approval::services(&global, verb)),
+        Command::Approval(verb) => block_on(approval::run(&global, verb)),
         Command::Audit(verb) => audit::run(&global, verb),
         Command::Tls(verb) => tls::run(&global, verb),
         Command::Signup(args) => block_on(signup::run(&global, args)),
@@ -168,6 +187,8 @@ fn run(program: Program) -> Outcome {
         Command::Logout => block_on(login::logout(&global)),
         Command::Whoami => block_on(login::whoami(&global)),
         Command::Session(verb) => block_on(session::run(&global, verb)),
+        Command::Password(args) => block_on(password::run(&global, args)),
+        Command::Recover(step) => block_on(password::recover(&global, step)),
         Command::Factor(verb) => block_on(factor::run(&global, verb)),
         Command::Device(verb) => block_on(device::run(&global, verb)),
         Command::Account(verb) => block_on(account::run(&global, verb)),

@@ -5,12 +5,13 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 use serde_json::json;
-use strongroom_api::PersonItem;
+use strongroom_api::{PersonItem, PersonView};
 use strongroom_bank::Bank;
 use strongroom_bank::people::{Coming, Refusal, SignUp};
 use strongroom_client::Client;
 
 use crate::Global;
+use crate::approval;
 use crate::failure::{Exit, Failure, Outcome};
 use crate::remote::{Remote, block_on, data};
 
@@ -48,6 +49,30 @@ pub enum StaffVerb {
     Find {
         /// Exactly
         username: String,
+    },
+    /// A person, their identifiers masked
+    Show {
+        /// usr_…
+        id: String,
+    },
+    /// See some masked fields of a person, for a reason that is kept
+    Reveal {
+        /// usr_…
+        id: String,
+        /// full_name, email, phone, national_id, date_of_birth, address; give it again for another one
+        #[arg(long = "field", required = true)]
+        fields: Vec<String>,
+        /// Why
+        #[arg(long)]
+        reason: String,
+    },
+    /// Ask for a person's roles; a second person approves
+    Roles {
+        /// usr_…
+        id: String,
+        /// Role names, in the place of those they have
+        #[arg(required = true)]
+        roles: Vec<String>,
     },
     /// Sign a person out everywhere, and let them sign in no more
     Lock {
@@ -111,10 +136,31 @@ async fn ask_bank(global: &Global, verb: StaffVerb) -> Outcome {
             let person = client.find_person(&username).await?.ok_or_else(nobody)?;
             global.print(&data(&person), || line(&person));
         }
+        StaffVerb::Show { id } => shown(global, &client.person(&id).await?),
+        StaffVerb::Reveal { id, fields, reason } => shown(global, &client.reveal(&id, &fields, &reason).await?),
+        StaffVerb::Roles { id, roles } => approval::asked(global, &client.ask_for_roles(&id, &roles).await?),
         StaffVerb::Lock { id } => set_locked(global, &client, &id, true).await?,
         StaffVerb::Unlock { id } => set_locked(global, &client, &id, false).await?,
     }
     Ok(())
+}
+
+fn shown(global: &Global, person: &PersonView) {
+    let fields = [
+        ("user name", Some(&person.username)),
+        ("full name", person.full_name.as_ref()),
+        ("e-mail", person.email.as_ref()),
+        ("phone", person.phone.as_ref()),
+        ("national id", person.national_id.as_ref()),
+        ("born", person.date_of_birth.as_ref()),
+        ("address", person.address.as_ref()),
+    ];
+    global.print(&data(person), || {
+        let given = fields.iter().filter_map(|(name, value)| Some((name, (*value)?)));
+        let lines = given.filter(|(_, value)| !value.is_empty()).map(|(name, value)| format!("{name:12} {value}"));
+        let head = format!("{}  {}  {}", person.id, person.status, person.roles.join(","));
+        std::iter::once(head).chain(lines).collect::<Vec<_>>().join("\n")
+    });
 }
 
 async fn everyone(client: &Client) -> Outcome<Vec<PersonItem>> {

@@ -118,3 +118,63 @@ fn a_customer_and_a_teller_at_their_terminals() {
     clara.get(&["logout"]);
     clara.run(&["whoami"], 3);
 }
+
+/// A terminal where one of the demo's people is signed in, with a device that signs.
+fn signed_in<'a>(bank: &'a TestBank, role: &str) -> Terminal<'a> {
+    let person = bank.person(role).clone();
+    let terminal = Terminal::of(bank, role);
+    let ca = bank.ca_file().to_str().expect("a path is text").to_owned();
+    let (password, code) = (
+        terminal.file("password", text(&person, "password")),
+        terminal.file("code", &code(text(&person, "totp_secret"))),
+    );
+    let username = text(&person, "username");
+    terminal.get(&["login", "--ca", &ca, "--username", username, "--password-file", &password, "--code-file", &code]);
+    terminal.get(&["device", "add", "terminal"]);
+    terminal
+}
+
+#[test]
+fn staff_at_their_terminals_ask_approve_and_look() {
+    let bank = TestBank::open(Engine::Sqlite);
+    let (admin, manager) = (signed_in(&bank, "admin"), signed_in(&bank, "manager"));
+    let asked = admin.get(&["role", "define", "clerk", "people.read", "cash.deposit", "--staff"]);
+    admin.run(&["approval", "approve", text(&asked, "id"), "--yes"], 3);
+    manager.run(&["approval", "approve", text(&asked, "id")], 2);
+    let waiting = manager.get(&["approval", "list"]);
+    assert_eq!(waiting["items"].as_array().map(Vec::len), Some(1));
+    let done = manager.get(&["approval", "approve", text(&asked, "id"), "--yes"]);
+    assert_eq!(done["status"], "approved");
+    let roles = manager.get(&["role", "list"]);
+    assert!(roles["items"].as_array().expect("a list").iter().any(|role| role["name"] == "clerk"));
+
+    let customer = text(bank.person("customer"), "username").to_owned();
+    let found = admin.get(&["user", "find", &customer]);
+    let id = text(&found, "id");
+    let asked = admin.get(&["user", "roles", id, "customer", "clerk"]);
+    assert_eq!(admin.get(&["approval", "refuse", text(&asked, "id")])["status"], "refused");
+    manager.run(&["approval", "approve", text(&asked, "id"), "--yes"], 1);
+    admin.run(&["user", "show", id], 3);
+    assert!(text(&manager.get(&["user", "show", id]), "phone").starts_with('\u{2022}'));
+    let reveal = ["user", "reveal", id, "--field", "phone", "--reason", "to call back about a card"];
+    assert!(text(&manager.get(&reveal), "phone").starts_with('+'));
+
+    let asked = admin.get(&["service", "create", "night-run", "--role", "auditor"]);
+    manager.get(&["approval", "approve", text(&asked, "id"), "--yes"]);
+    let service = admin.get(&["user", "find", "night-run"]);
+    let key = admin.get(&["service", "key", "make", text(&service, "id"), "--days", "7"]);
+    assert!(text(&key, "api_key").starts_with("sess_"));
+    admin.get(&["service", "key", "end", text(&service, "id"), text(&key, "id")]);
+    assert_eq!(admin.get(&["service", "key", "list", text(&service, "id")])["items"].as_array().map(Vec::len), Some(0));
+
+    let old = manager.file("old", text(bank.person("manager"), "password"));
+    let new = manager.file("new", "nine patient herons wade");
+    assert_eq!(
+        manager.get(&["password", "--password-file", &old, "--new-password-file", &new])["status"],
+        "changed"
+    );
+    manager.run(&["password", "--password-file", &old, "--new-password-file", &new], 2);
+    let begun = manager.get(&["recover", "begin", "--username", "nobody-here"]);
+    manager.run(&["recover", "prove", text(&begun, "recovery"), "--by", "password", "--value-file", &new], 3);
+    manager.run(&["recover", "finish", text(&begun, "recovery")], 3);
+}
