@@ -79,7 +79,7 @@ fn message() -> Message {
 }
 
 #[test]
-fn a_mail_arrives_whole_over_either_kind_of_tls() {
+fn checklist_14_a_mail_arrives_whole_over_either_kind_of_tls() {
     let authority = Authority::new("mail authority");
     for (mode, via) in [("starttls", "smtp://bank@127.0.0.1:PORT"), ("tls", "smtps://bank@127.0.0.1:PORT")] {
         let server = Server::start(mode, &authority);
@@ -98,7 +98,7 @@ fn a_mail_arrives_whole_over_either_kind_of_tls() {
 }
 
 #[test]
-fn nothing_is_said_without_the_right_tls() {
+fn checklist_14_nothing_is_said_without_the_right_tls() {
     let (authority, other) = (Authority::new("mail authority"), Authority::new("another authority"));
     let server = Server::start("starttls", &authority);
     other.write(&server.folder.path().join("other.pem"));

@@ -41,7 +41,6 @@ enum Content {
     Json(Type),
     Text,
     Bytes,
-    Html,
 }
 
 impl Operation {
@@ -135,7 +134,6 @@ impl Operation {
                 Content::None => json!({}),
                 Content::Json(of) => json!({"application/json": {"schema": of(generator)}}),
                 Content::Text => json!({"text/plain": {"schema": {"type": "string"}}}),
-                Content::Html => json!({"text/html": {"schema": {"type": "string"}}}),
                 Content::Bytes => {
                     json!({"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}})
                 }

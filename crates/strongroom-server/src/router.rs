@@ -22,7 +22,6 @@ pub const PUBLIC_ROUTES: &[Route] = &[
     ("/.well-known/strongroom", &["GET"], || get(api::status::well_known)),
     ("/.well-known/jwks.json", &["GET"], || get(api::status::jwks)),
     ("/openapi.json", &["GET"], || get(api::status::openapi)),
-    ("/docs", &["GET"], || get(web::docs)),
     ("/v1/users", &["GET", "POST"], || get(api::staff::list).post(api::people::sign_up)),
     ("/v1/users/invitations", &["POST"], || post(api::staff::invite)),
     ("/v1/users/{id}", &["GET"], || get(api::staff::show)),

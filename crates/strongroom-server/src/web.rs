@@ -31,7 +31,6 @@ use axum::routing::{any, get, post};
 
 use crate::App;
 use crate::extract::BODY_BYTES_MAX;
-pub use docs::docs;
 
 /// Every page and every form.
 pub fn routes() -> Router<Arc<App>> {
@@ -58,6 +57,7 @@ pub fn routes() -> Router<Arc<App>> {
         .route("/transfers/new", get(transfers::form))
         .route("/transfers/{id}", get(transfers::show))
         .route("/transfers/{id}/receipt", get(transfers::receipt))
+        .route("/docs", get(docs::docs))
         .route("/cash", get(cash::form).post(cash::deposit))
         .route("/devices", get(devices::list).post(devices::add))
         .route("/devices/{id}/revoke", post(devices::revoke))

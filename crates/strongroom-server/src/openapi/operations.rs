@@ -28,7 +28,6 @@ pub fn all() -> Vec<Operation> {
             .for_anyone()
             .gives::<TokenKeys>(200),
         Operation::new("GET", "/openapi.json", "This description").for_anyone().gives::<serde_json::Value>(200),
-        Operation::new("GET", "/docs", "This description, for people").for_anyone().gives_content(Content::Html),
         Operation::new("GET", "/v1/users", "People, as staff see them; or the one of a user name")
             .asks("username", "The whole user name.", json!({"type": "string"}))
             .paged()

@@ -214,7 +214,7 @@ fn a_service_account_shows_a_key_that_holds_until_its_end() {
 }
 
 #[test]
-fn checklist_19_and_27_identifiers_are_masked_until_somebody_gives_a_reason() {
+fn checklist_19_and_27_identifiers_are_masked() {
     let bank = TestBank::open(Engine::Sqlite);
     block_on(async {
         let manager = Customer::sign_in(&bank, "manager").await;

@@ -79,7 +79,7 @@ fn wrong_codes_count_over_all_challenges() {
 }
 
 #[test]
-fn an_old_refresh_token_ends_the_session_however_often_it_was_followed() {
+fn checklist_10_an_old_refresh_token_ends_its_session() {
     let bank = TestBank::open(Engine::Sqlite);
     block_on(async {
         let ana = Customer::sign_up(&bank, "ana").await;

@@ -13,6 +13,7 @@ mod webdriver;
 mod approvals;
 mod benchmarks;
 mod browser;
+mod checklist;
 mod command_line;
 mod custody;
 mod identity;
@@ -36,6 +37,7 @@ mod sms;
 mod staff;
 mod sweep;
 mod tamper;
+mod web_attacks;
 
 /// Runs each test on both databases.
 macro_rules! on_both_databases {

@@ -19,8 +19,14 @@ fn a_stranger_comes_to_a_receipt(engine: Engine) {
     assert_eq!(report["transfers"], 4, "two opening deposits, one of the path, one transfer: {report}");
 }
 
-/// Runs one of the scripts beside this file.
+/// Runs one of the scripts in `independent`. Answers what it prints.
 pub fn python(script: &str, args: &[&Path]) -> String {
+    let args: Vec<&str> = args.iter().map(|path| path.to_str().expect("a path is text")).collect();
+    python_with(script, &args)
+}
+
+/// The same, with any words.
+pub fn python_with(script: &str, args: &[&str]) -> String {
     let python = std::env::var_os("STRONGROOM_TEST_PYTHON").unwrap_or_else(|| "python3".into());
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/independent").join(script);
     let output = Command::new(python).arg(path).args(args).stdin(Stdio::null()).output().expect("python can be run");

@@ -4,7 +4,10 @@ use crate::bank::{Engine, TestBank, block_on};
 use crate::curl;
 use crate::customer::{Customer, problem, transfer};
 
-crate::on_both_databases!(refusals_have_codes_and_change_nothing, bodies_that_are_no_orders_spend_no_id);
+crate::on_both_databases!(
+    refusals_have_codes_and_change_nothing,
+    checklist_25_what_is_not_signed_for_this_spends_no_id
+);
 
 /// The ids of orders that the bank remembers.
 fn spent(bank: &TestBank) -> Vec<String> {
@@ -71,7 +74,7 @@ fn refusals_have_codes_and_change_nothing(engine: Engine) {
     });
 }
 
-fn bodies_that_are_no_orders_spend_no_id(engine: Engine) {
+fn checklist_25_what_is_not_signed_for_this_spends_no_id(engine: Engine) {
     let bank = TestBank::open(engine);
     block_on(async {
         let (ana, ben) = (Customer::sign_up(&bank, "ana").await, Customer::sign_up(&bank, "ben").await);

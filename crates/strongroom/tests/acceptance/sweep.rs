@@ -12,13 +12,13 @@ use crate::customer::Customer;
 use crate::path::python;
 
 #[test]
-fn nothing_personal_is_in_the_clear_on_sqlite() {
+fn checklist_21_nothing_personal_is_in_the_clear_on_sqlite() {
     let bank = TestBank::open(Engine::Sqlite);
     sweep(&bank, &[bank.home()]);
 }
 
 #[test]
-fn nothing_personal_is_in_the_clear_on_mariadb_over_tls() {
+fn checklist_21_nothing_personal_is_in_the_clear_on_mariadb() {
     let server = MariaDb::start();
     let bank = TestBank::open_over_tls(&server);
     sweep(&bank, &[bank.home(), server.data_dir()]);

@@ -8,7 +8,7 @@ use crate::bank::{Engine, TestBank, block_on};
 use crate::customer::{Customer, problem, transfer};
 
 crate::on_both_databases!(
-    copied_rows_give_no_power,
+    checklist_26_copied_rows_give_no_power,
     changed_money_is_not_moved,
     a_changed_role_or_session_is_found_by_the_ledgers_check,
 );
@@ -39,7 +39,7 @@ fn reported(bank: &TestBank, table: &str) -> usize {
     bank.log().lines().filter(of_table).count()
 }
 
-fn copied_rows_give_no_power(engine: Engine) {
+fn checklist_26_copied_rows_give_no_power(engine: Engine) {
     let mut bank = TestBank::open(engine);
     bank.is_damaged = true;
     block_on(async {
