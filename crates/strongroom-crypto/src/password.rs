@@ -5,12 +5,11 @@
 //!
 //! Hashes that other systems made are checked too, and followed by one of ours at the first sign-in.
 
+mod argon2id;
 mod imported;
 
 use std::sync::OnceLock;
 
-use argon2::password_hash::{PasswordHasher, PasswordVerifier};
-use argon2::{Algorithm, Argon2, Params, Version};
 use unicode_normalization::UnicodeNormalization;
 use zeroize::Zeroizing;
 
@@ -21,9 +20,6 @@ use crate::secret::Secret;
 
 pub use imported::{Imported, Unreadable};
 
-const MEMORY_KIB: u32 = 19_456;
-const PASSES: u32 = 2;
-const LANES: u32 = 1;
 const BCRYPT_COST: u32 = 12;
 /// What a stored hash of another system begins with.
 const IMPORTED: &str = "import:";
@@ -54,13 +50,14 @@ pub struct Hasher {
     /// By version, the active one first.
     peppers: Vec<(u32, Secret)>,
     dummies: [OnceLock<String>; 2],
+    memory: argon2id::Memory,
 }
 
 #[allow(clippy::expect_used)] // the parameters are constants within the algorithms' bounds
 impl Hasher {
     /// With the versions of the bank's pepper, the active one first.
     pub fn new(peppers: Vec<(u32, Secret)>) -> Self {
-        Hasher { peppers, dummies: [OnceLock::new(), OnceLock::new()] }
+        Hasher { peppers, dummies: [OnceLock::new(), OnceLock::new()], memory: argon2id::Memory::default() }
     }
 
     /// The hash of a password, as it is stored: the pepper's version and a PHC or bcrypt string.
@@ -68,10 +65,7 @@ impl Hasher {
         let (version, pepper) = &self.peppers[0];
         let normal = Zeroizing::new(password.nfc().collect::<String>());
         let hash = match scheme {
-            Scheme::Argon2id => argon2(pepper)
-                .hash_password_with_salt(normal.as_bytes(), &random::bytes::<16>())
-                .expect("hashing has no other failure")
-                .to_string(),
+            Scheme::Argon2id => self.memory.hash(pepper, normal.as_bytes()),
             Scheme::Bcrypt => bcrypt::hash_with_salt(&*peppered(pepper, &normal), BCRYPT_COST, random::bytes())
                 .expect("the input is short and the cost within bounds")
                 .to_string(),
@@ -91,12 +85,10 @@ impl Hasher {
         };
         let normal = Zeroizing::new(password.nfc().collect::<String>());
         let (matches, is_current) = match hash.starts_with("$argon2id$") {
-            true => (
-                argon2::PasswordHash::new(hash)
-                    .is_ok_and(|hash| argon2(pepper).verify_password(normal.as_bytes(), &hash).is_ok()),
-                scheme == Scheme::Argon2id
-                    && hash.starts_with(&format!("$argon2id$v=19$m={MEMORY_KIB},t={PASSES},p={LANES}$")),
-            ),
+            true => {
+                let (matches, is_current) = self.memory.check(pepper, normal.as_bytes(), hash);
+                (matches, is_current && scheme == Scheme::Argon2id)
+            }
             false => (
                 bcrypt::verify(&*peppered(pepper, &normal), hash).unwrap_or(false),
                 scheme == Scheme::Bcrypt && hash.starts_with(&format!("$2b${BCRYPT_COST}$")),
@@ -120,13 +112,6 @@ impl Hasher {
 /// What is stored for a hash that another system made.
 pub fn stored_import(hash: &Imported) -> String {
     format!("{IMPORTED}{}", hash.text())
-}
-
-#[allow(clippy::expect_used)] // the parameters are constants within Argon2's bounds
-fn argon2(pepper: &Secret) -> Argon2<'_> {
-    let params = Params::new(MEMORY_KIB, PASSES, LANES, None).expect("the parameters are within bounds");
-    Argon2::new_with_secret(pepper.expose(), Algorithm::Argon2id, Version::V0x13, params)
-        .expect("the pepper is short enough")
 }
 
 /// 43 characters for bcrypt, whatever the password's length.

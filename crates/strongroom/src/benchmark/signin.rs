@@ -90,7 +90,8 @@ fn hash_time() -> Outcome<Duration> {
 
 async fn sign_up(anonymous: &Client) -> Outcome<(String, String)> {
     let name: String = random::bytes::<8>().iter().map(|b| format!("{b:02x}")).collect();
-    let (username, password) = (format!("lane-{name}"), format!("{name} at the gate"));
+    let other: String = random::bytes::<8>().iter().map(|b| format!("{b:02x}")).collect();
+    let (username, password) = (format!("lane-{name}"), format!("{other} at the gate"));
     let user = NewUser {
         username: username.clone(),
         password: password.clone(),
