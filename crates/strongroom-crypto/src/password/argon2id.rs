@@ -56,7 +56,9 @@ impl Memory {
         let argon2 = Argon2::new_with_secret(pepper.expose(), Algorithm::Argon2id, Version::V0x13, params)
             .expect("the pepper is short enough");
         let mut hash = [0; LENGTH];
-        argon2.hash_password_into_with_memory(password, salt, &mut hash, &mut blocks).expect("the lengths are in bounds");
+        argon2
+            .hash_password_into_with_memory(password, salt, &mut hash, &mut blocks)
+            .expect("the lengths are in bounds");
         self.0.lock().unwrap_or_else(PoisonError::into_inner).push(blocks);
         hash
     }
@@ -111,8 +113,13 @@ mod tests {
         assert_eq!(memory.check(&pepper, b"a password", &old), (true, false));
         let present = memory.hash(&pepper, b"a password");
         assert_eq!(memory.check(&pepper, b"a password", &present), (true, true), "the memory of another size serves");
-        for nonsense in ["", "$argon2id$", "$argon2i$v=19$m=8192,t=1,p=1$AQEBAQEBAQE$AAAA", &present.replace("19456", "4294967295"), &format!("{present}$")]
-        {
+        for nonsense in [
+            "",
+            "$argon2id$",
+            "$argon2i$v=19$m=8192,t=1,p=1$AQEBAQEBAQE$AAAA",
+            &present.replace("19456", "4294967295"),
+            &format!("{present}$"),
+        ] {
             assert_eq!(memory.check(&pepper, b"a password", nonsense), (false, false), "{nonsense}");
         }
     }

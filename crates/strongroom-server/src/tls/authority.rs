@@ -240,7 +240,7 @@ fn make_server(files: &Files, names: &BTreeSet<String>, now_us: i64) -> Result<(
     params.use_authority_key_identifier_extension = true;
     let certificate = params.signed_by(&key, &issuer)?;
     files::replace(&files.server_key, &key.serialize_pem(), 0o600)?;
-    files::replace(&files.server, &certificate.pem(), 0o644)
+    files::replace(&files.server, &certificate.pem(), 0o600)
 }
 
 fn params_lasting(now_us: i64, days: i64) -> CertificateParams {

@@ -102,6 +102,17 @@ impl OwnBank {
         self.ready.people.iter().find(|p| p.role == "teller").ok_or_else(|| failed("the demo bank has no teller"))
     }
 
+    /// Resident memory now, where the system tells it.
+    pub fn memory_mib(&self) -> Option<f64> {
+        resident_mib(self.child.id())
+    }
+
+    /// Stops it and opens its home in this process.
+    pub fn opened_here(&mut self) -> Outcome<std::sync::Arc<strongroom_bank::Bank>> {
+        self.stop();
+        Ok(strongroom_bank::Bank::open(&strongroom_bank::Home::at(self.dir.join("home")))?)
+    }
+
     /// Stops it, starts it again on what it wrote, and lets it rest for a moment.
     pub fn restart(&mut self, database: &Database) -> Outcome<Restarted> {
         self.stop();

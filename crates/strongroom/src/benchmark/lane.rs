@@ -123,6 +123,11 @@ impl Customer {
         (self.lane.client.clone(), self.accounts[0].clone())
     }
 
+    /// What gives a new access token.
+    pub fn refresh_token(&self) -> &str {
+        &self.lane.refresh_token
+    }
+
     /// Everybody's orders: between their own two accounts, and to the neighbour's.
     pub fn lanes(customers: Vec<Customer>, currency: &str) -> Vec<Lane> {
         let firsts: Vec<String> = customers.iter().map(|c| c.accounts[0].clone()).collect();

@@ -9,8 +9,8 @@ use serde_json::json;
 use strongroom_api::NewUser;
 use strongroom_client::Client;
 use strongroom_crypto::password::{Checked, Hasher, Scheme};
-use strongroom_crypto::random;
 use strongroom_crypto::secret::Secret;
+use strongroom_crypto::{base64url, random, token};
 
 use super::bank::{Database, OwnBank, failed};
 use super::histogram::Histogram;
@@ -33,13 +33,13 @@ pub struct Args {
 const PEOPLE_PER_CORE: usize = 4;
 const INQUIRY_EVERY: Duration = Duration::from_millis(20);
 /// One hash is timed so often.
-const HASHES: u32 = 20;
+const HASHES: u32 = 60;
 
 /// Measures, and removes the bank however it ends.
 pub async fn run(global: &Global, args: Args) -> Outcome {
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
-    let hash = hash_time()?;
-    let bank = OwnBank::start(&args.database)?;
+    let hash = hash_time(cores)?;
+    let mut bank = OwnBank::start(&args.database)?;
     let anonymous = Client::connect(&bank.ready.listening.parse()?, &bank.ca_pem()?)?;
     let teller = Teller::sign_in(&bank, &anonymous).await?;
     let inquirer = Customer::sign_up(&anonymous, &teller).await?;
@@ -47,7 +47,11 @@ pub async fn run(global: &Global, args: Args) -> Outcome {
     for _ in 0..cores * PEOPLE_PER_CORE {
         people.push(sign_up(&anonymous).await?);
     }
-    eprintln!("{} people sign in again and again; one hash alone takes {:.1} ms.", people.len(), ms(hash));
+    eprintln!(
+        "{} people sign in again and again; one hash takes {:.1} ms while every core hashes.",
+        people.len(),
+        ms(hash)
+    );
     let is_over = Arc::new(AtomicBool::new(false));
     let signed_in = Arc::new(AtomicU64::new(0));
     let lanes: Vec<_> = people
@@ -71,19 +75,80 @@ pub async fn run(global: &Global, args: Args) -> Outcome {
     for lane in lanes {
         lane.await.map_err(failed)??;
     }
-    report(global, &args, cores, hash, rate, &latencies);
+    let memory_mib = bank.memory_mib();
+    let token = anonymous.refresh(inquirer.refresh_token()).await?.access_token;
+    let checks = token_checks(&mut bank, &token)?;
+    report(global, &args, &Figures { cores, hash, rate, memory_mib, checks }, &latencies);
     Ok(())
 }
 
-/// How long one hash takes on one core that does nothing else.
-fn hash_time() -> Outcome<Duration> {
+/// What was measured beside the inquiries.
+struct Figures {
+    cores: usize,
+    hash: Duration,
+    rate: f64,
+    memory_mib: Option<f64>,
+    checks: TokenChecks,
+}
+
+/// How long an access token takes to check, and what that is made of.
+struct TokenChecks {
+    /// One signature.
+    signature: Duration,
+    /// A token that is new to the bank.
+    uncached: Duration,
+    /// One that it has seen.
+    cached: Duration,
+}
+
+/// By the bank's own code, in this process: the server would only add the network.
+fn token_checks(bank: &mut OwnBank, token: &str) -> Outcome<TokenChecks> {
+    let bank = bank.opened_here()?;
+    let keys = bank.token_keys();
+    let key = |kid: &str| keys.iter().find(|key| key.kid == kid).map(|key| key.key.clone());
+    let now_s = crate::remote::now_s();
+    let (signed, signature) = token.rsplit_once('.').ok_or_else(|| failed("the bank gave no token"))?;
+    let signature = base64url::decode(signature).ok_or_else(|| failed("the token has no signature"))?;
+    let public = keys.iter().find(|key| key.until_us.is_none()).ok_or_else(|| failed("the bank has no token key"))?;
+    let checks = TokenChecks {
+        signature: each(|| public.key.verify(signed.as_bytes(), &signature)),
+        uncached: each(|| token::verify(token, key, bank.origin(), bank.origin(), now_s).is_ok()),
+        cached: each(|| bank.authenticate(token).is_ok()),
+    };
+    bank.close();
+    match (token::verify(token, key, bank.origin(), bank.origin(), now_s), bank.authenticate(token)) {
+        (Ok(_), Ok(_)) => Ok(checks),
+        _ => Err(failed("the token does not check")),
+    }
+}
+
+/// The time of one call, of many.
+fn each(mut call: impl FnMut() -> bool) -> Duration {
+    const CALLS: u32 = 4_000;
+    for _ in 0..CALLS / 10 {
+        std::hint::black_box(call());
+    }
+    let since = moment();
+    for _ in 0..CALLS {
+        std::hint::black_box(call());
+    }
+    (moment() - since) / CALLS
+}
+
+/// How long one hash takes while every core hashes and does nothing else: they share the memory's bandwidth, so
+/// that a hash alone would be faster than any core can keep up beside the others.
+fn hash_time(cores: usize) -> Outcome<Duration> {
     let hasher = Hasher::new(vec![(1, Secret::random())]);
     let hash = hasher.hash(Scheme::Argon2id, "a password to be checked");
+    let checks =
+        || (0..HASHES).all(|_| hasher.check(Scheme::Argon2id, "a password to be checked", &hash) == Checked::Right);
     let since = moment();
-    for _ in 0..HASHES {
-        if hasher.check(Scheme::Argon2id, "a password to be checked", &hash) != Checked::Right {
-            return Err(failed("a hash does not check"));
-        }
+    let are_right = std::thread::scope(|scope| {
+        let threads: Vec<_> = (0..cores).map(|_| scope.spawn(checks)).collect();
+        threads.into_iter().all(|thread| thread.join().unwrap_or(false))
+    });
+    if !are_right {
+        return Err(failed("a hash does not check"));
     }
     Ok((moment() - since) / HASHES)
 }
@@ -127,7 +192,10 @@ async fn inquire(customer: &Customer, length: Duration) -> Outcome<Histogram> {
     Ok(latencies)
 }
 
-fn report(global: &Global, args: &Args, cores: usize, hash: Duration, rate: f64, latencies: &Histogram) {
+fn report(global: &Global, args: &Args, figures: &Figures, latencies: &Histogram) {
+    let Figures { cores, hash, rate, memory_mib, checks } = figures;
+    let (cores, hash, rate) = (*cores, *hash, *rate);
+    let us = |time: Duration| time.as_secs_f64() * 1e6;
     let efficiency = rate * hash.as_secs_f64() / cores as f64;
     let p99_ms = latencies.percentile_us(0.99) as f64 / 1000.0;
     let round = |value: f64, digits: f64| (value * digits).round() / digits;
@@ -138,12 +206,23 @@ fn report(global: &Global, args: &Args, cores: usize, hash: Duration, rate: f64,
         "cores": cores,
         "efficiency": round(efficiency, 1000.0),
         "inquiry_p99_ms": p99_ms,
+        "memory_mib": memory_mib,
+        "signature_us": round(us(checks.signature), 100.0),
+        "token_check_us": round(us(checks.uncached), 100.0),
+        "token_check_cached_us": round(us(checks.cached), 100.0),
     });
     global.print(&data, || {
         [
             format!("sign-ins          {rate:.1} a second"),
             format!("one hash          {:.1} ms; {cores} cores", ms(hash)),
             format!("efficiency        {:.1} % of what the cores could hash", efficiency * 100.0),
+            format!("memory            {:.0} MiB while they sign in", memory_mib.unwrap_or_default()),
+            format!(
+                "token check       {:.1} µs, {:.2} µs once known; a signature takes {:.1} µs",
+                us(checks.uncached),
+                us(checks.cached),
+                us(checks.signature)
+            ),
             format!("balance inquiry   {p99_ms:.2} ms at the 99th percentile, 50 a second beside it"),
         ]
         .join("\n")
