@@ -22,7 +22,7 @@ use crate::people::NewPerson;
 use crate::rows::Authenticated;
 use crate::sessions::{self, Caller, Seen};
 use crate::tx::Tx;
-use crate::{Bank, Error, Result, clock, hex, people, roles, services, staff};
+use crate::{Bank, Error, Result, clock, hex, people, roles, service_account, staff};
 
 /// What can be asked for.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -237,7 +237,7 @@ impl Bank {
         let keys = self.keys.clone();
         let row = self.read(move |c| Ok(store::by_id(c, &id.0)?.filter(|row| row.check(&keys).is_ok()))).await?;
         match row.map(|row| read(&row)).transpose()? {
-            Some(Request::CreateService { name, roles }) => services::prepare(self, &name, &roles).map(Some),
+            Some(Request::CreateService { name, roles }) => service_account::prepare(self, &name, &roles).map(Some),
             _ => Ok(None),
         }
     }

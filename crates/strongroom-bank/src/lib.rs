@@ -57,7 +57,7 @@ mod remac;
 mod reseal;
 pub mod roles;
 mod rows;
-pub mod services;
+pub mod service_account;
 pub mod sessions;
 pub mod sign_in;
 pub mod staff;

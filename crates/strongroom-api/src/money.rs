@@ -1,0 +1,157 @@
+//! Accounts, orders, postings and the log.
+
+use serde::{Deserialize, Serialize};
+
+bodies! {
+    /// An amount of money: a decimal text with at most the currency's digits.
+    Amount {
+        /// Like `12.50`; never a number.
+        amount: String,
+        /// ISO 4217 code.
+        currency: String,
+    }
+
+    /// `POST /v1/accounts`
+    NewAccount {
+        /// ISO 4217 code.
+        currency: String,
+        /// What its owner calls it.
+        name: String,
+    }
+
+    /// An account.
+    Account {
+        /// `acct_…`
+        id: String,
+        /// What its owner calls it.
+        name: String,
+        /// With check digits.
+        number: String,
+        /// `clabe` or `iban`.
+        number_scheme: String,
+        /// ISO 4217 code.
+        currency: String,
+        /// `open`, `frozen` or `closed`.
+        status: String,
+        /// What it holds.
+        balance: Amount,
+        /// What may be spent.
+        available: Amount,
+        /// When it was opened.
+        created_at: String,
+    }
+
+    /// One line of an account.
+    Entry {
+        /// Unique within the account.
+        id: String,
+        /// `xfer_…`
+        transfer: String,
+        /// The caller's own.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        order_id: Option<String>,
+        /// Debits negative.
+        amount: Amount,
+        /// After this line.
+        balance_after: Amount,
+        /// When it was posted.
+        time: String,
+        /// Private to the two parties.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        description: Option<String>,
+    }
+
+    /// `POST /v1/transfers`; signed.
+    TransferOrder {
+        /// 1 to 64 of `A-Z a-z 0-9 _ -`, unique per person.
+        order_id: String,
+        /// Account id or number.
+        from: String,
+        /// Account id or number.
+        to: String,
+        /// How much.
+        amount: Amount,
+        /// Private to the two parties.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        description: Option<String>,
+    }
+
+    /// `POST /v1/cash/deposits`; signed by the teller's device.
+    CashOrder {
+        /// As for a transfer.
+        order_id: String,
+        /// Account id or number.
+        account: String,
+        /// How much.
+        amount: Amount,
+        /// For the customer.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        reference: Option<String>,
+    }
+
+    /// A posting.
+    Transfer {
+        /// `xfer_…`
+        id: String,
+        /// The caller's own.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        order_id: Option<String>,
+        /// `posted`
+        status: String,
+        /// Its place in the log.
+        sequence: u64,
+        /// `transfer`, `deposit` …
+        kind: String,
+        /// Account id.
+        from: String,
+        /// Account id.
+        to: String,
+        /// How much.
+        amount: Amount,
+        /// When it was posted.
+        time: String,
+        /// Private to the two parties.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        description: Option<String>,
+    }
+
+    /// The five checks of a posting.
+    Checks {
+        /// The row carries the bank's MAC.
+        mac: bool,
+        /// The order's signature holds.
+        signature: bool,
+        /// The posting is in the log.
+        inclusion: bool,
+        /// Its block links to the one before.
+        chain: bool,
+        /// Both balances follow.
+        balances: bool,
+    }
+
+    /// `GET /v1/transfers/{id}/verification`
+    Verification {
+        /// All five hold.
+        is_valid: bool,
+        /// Each by itself.
+        checks: Checks,
+        /// Why those that fail do.
+        failures: Vec<String>,
+    }
+
+    /// A block of the log.
+    Block {
+        /// Counts from 0.
+        height: u64,
+        /// The log's size after it.
+        size: u64,
+        /// When it was decided.
+        time: String,
+        /// The previous block's hash, in hexadecimal.
+        previous: String,
+        /// Its own.
+        hash: String,
+        /// The signed checkpoint.
+        checkpoint: String,
+    }
+}
