@@ -57,6 +57,10 @@ pub struct Profile {
     pub roles: Vec<String>,
     /// What the roles allow.
     pub permissions: Permissions,
+    /// They have proven that they read their mail.
+    pub is_email_verified: bool,
+    /// They have proven that the phone is theirs.
+    pub is_phone_verified: bool,
     /// When they signed up.
     pub created_us: i64,
     /// Username.
@@ -326,6 +330,8 @@ pub(crate) fn open(keys: &Keyring, person: &PersonRow, row: &ProfileRow) -> Resu
         status: Standing::from_number(person.status).name(),
         roles: person.roles.split(',').map(str::to_owned).collect(),
         permissions: Permissions::named(&person.roles),
+        is_email_verified: person.email_verified_us.is_some(),
+        is_phone_verified: person.phone_verified_us.is_some(),
         created_us: person.created_us,
         username: keys.unseal_text(Some(id), column::USERNAME, id, &row.username)?,
         full_name: text(column::FULL_NAME, &row.full_name)?,

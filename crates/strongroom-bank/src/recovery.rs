@@ -102,6 +102,17 @@ impl Bank {
         Ok(format!("rcv_{}", hex::encode(&secret)))
     }
 
+    /// Where a recovery stands, and what finishing it would give back.
+    pub async fn recovery(&self, token: &str) -> Result<(Progress, Option<rules::Renewal>)> {
+        let id = recovery_of(token)?;
+        self.change(move |tx| {
+            let row = live(tx, &id)?;
+            let kept = kept(tx, &row)?;
+            Ok((kept.progress(), rules::renewal(&kept.evidence())))
+        })
+        .await
+    }
+
     /// Takes a proof. What it is worth depends on what was proven before.
     pub async fn prove_recovery(&self, token: &str, evidence: &str, value: &str, source: &Source) -> Result<Progress> {
         let (id, value, source) = (recovery_of(token)?, value.to_owned(), source.clone());

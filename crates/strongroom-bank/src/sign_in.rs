@@ -20,7 +20,7 @@ use crate::rows::Authenticated;
 use crate::sessions::{self, Caller, NewSession, SignedIn};
 use crate::tries::Against;
 use crate::tx::Tx;
-use crate::{Bank, Error, Result, hex};
+use crate::{Bank, Error, Result, clock, factor, hex};
 
 /// The answer to a right password.
 #[derive(Clone, Debug)]
@@ -104,6 +104,18 @@ impl Bank {
             Purpose::Enrol => FirstStep::Enrolment { token: format!("enr_{}", hex::encode(&secret)) },
             _ => FirstStep::Challenge { token: format!("chl_{}", hex::encode(&secret)), factors },
         })
+    }
+
+    /// The kinds of factor that will do for a sign-in that is under way.
+    pub async fn offered(&self, challenge: &str) -> Result<Vec<FactorKind>> {
+        let (id, keys, now_us) = (challenge_of(challenge)?, self.keys.clone(), clock::now_us());
+        self.read(move |c| {
+            let row = live_challenge(c, &keys, &id, Purpose::SignIn, now_us)?.ok_or(Error::BadCredentials)?;
+            let held = factor::held(c, &keys, &row.person)?;
+            let offers = |kind: &FactorKind| held.iter().any(|f| f.kind == *kind as i64 && f.confirmed_us.is_some());
+            Ok(FactorKind::ALL.into_iter().filter(offers).collect())
+        })
+        .await
     }
 
     /// The second step: a factor for a challenge. `browser` asks for a cookie instead of tokens.

@@ -1,14 +1,14 @@
 // How well the password would stand guessing, while it is typed. The bank's own server estimates it, the
 // same that will get the password; nothing is kept.
 
-const form = document.querySelector("form");
-const password = form.elements.password;
 const meter = document.querySelector("[data-strength]");
+const form = meter?.closest("form");
+const password = form?.elements.password ?? form?.elements.new_password;
 const WORDS = ["Guessed at once", "Guessed quickly", "Fair", "Good", "Very good"];
 let waiting = 0;
 let newest = 0;
 
-password.addEventListener("input", () => {
+password?.addEventListener("input", () => {
   clearTimeout(waiting);
   waiting = setTimeout(ask, 250);
 });

@@ -6,6 +6,7 @@
 mod accounts;
 mod assets;
 mod cash;
+mod contact;
 mod devices;
 mod docs;
 mod enrol;
@@ -14,6 +15,7 @@ mod guard;
 mod orders;
 mod pages;
 mod qr;
+mod recover;
 mod reply;
 mod security;
 mod sign_in;
@@ -38,6 +40,16 @@ pub fn routes() -> Router<Arc<App>> {
         .route("/", get(sign_in::landing))
         .route("/sign-in", get(sign_in::to_landing).post(sign_in::password))
         .route("/sign-in/code", get(sign_in::code_page).post(sign_in::code))
+        .route("/sign-in/send", get(sign_in::to_landing).post(sign_in::send))
+        .route("/recover", get(recover::page).post(recover::begin))
+        .route("/recover/prove", post(recover::prove))
+        .route("/recover/finish", post(recover::finish))
+        .route("/recover/stop", post(recover::stop))
+        .route("/contact", get(contact::page))
+        .route("/contact/{kind}/send", post(contact::send))
+        .route("/contact/{kind}/confirm", post(contact::confirm))
+        .route("/contact/{kind}/factor", post(contact::add_factor))
+        .route("/security/password", post(security::password))
         .route("/sign-in/passkey", post(sign_in::passkey))
         .route("/step-up", get(security::step_up_page).post(security::step_up))
         .route("/security", get(security::page))

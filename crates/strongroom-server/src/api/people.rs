@@ -45,7 +45,7 @@ pub async fn me(State(app): State<Arc<App>>, SignedIn(caller): SignedIn) -> Answ
         national_id,
         date_of_birth,
         address,
-        permissions: _,
+        ..
     } = app.bank.me(&caller).await?;
     let me = Me {
         id: id.map(|id| id.to_string()).unwrap_or_default(),

@@ -41,6 +41,11 @@ impl Field {
         Self { is_required: false, ..self }
     }
 
+    /// Sent under another name.
+    pub fn called(self, name: &'static str) -> Self {
+        Self { name, ..self }
+    }
+
     /// A sentence below.
     pub fn hint(self, hint: &'static str) -> Self {
         Self { hint, ..self }
@@ -86,6 +91,21 @@ impl Field {
             length_max: 7,
             ..Self::text("code", "Six-digit code").plain()
         }
+    }
+
+    /// Eight digits that were sent.
+    pub fn sent_code() -> Self {
+        Self { pattern: "[0-9 ]{8,9}", length_max: 9, label: "Eight-digit code", ..Self::code() }
+    }
+
+    /// A password that is known already.
+    pub fn password(name: &'static str, label: &'static str) -> Self {
+        Self::text(name, label).kind("password").autocomplete("current-password").plain().at_most(1024)
+    }
+
+    /// A code of an authenticator or one on paper.
+    pub fn any_code() -> Self {
+        Self { autocomplete: "one-time-code", length_max: 24, ..Self::text("code", "Code").plain() }
     }
 
     /// One of the codes on paper.

@@ -185,10 +185,72 @@ pub struct CodePage {
     pub button: &'static str,
     /// The code.
     pub code: Field,
-    /// Other ways are offered.
-    pub is_signing_in: bool,
-    /// A recovery code is asked for.
-    pub on_paper: bool,
+    /// The kind of code: `totp`, `email`, `sms` or `recovery`.
+    pub by: &'static str,
+    /// It is on its way.
+    pub is_sent: bool,
+    /// Other kinds that will do.
+    pub others: Vec<&'static str>,
+}
+
+/// `/recover`: getting back in.
+#[derive(Template)]
+#[template(path = "recover.html")]
+pub struct RecoverPage {
+    /// Around the page.
+    pub frame: Frame,
+    /// What went wrong.
+    pub trouble: Trouble,
+    /// Where it stands; none before it begins.
+    pub recovery: Option<RecoverySteps>,
+    /// Whose access it is.
+    pub username: Field,
+}
+
+/// A recovery that was begun.
+pub struct RecoverySteps {
+    /// What was proven, in words.
+    pub proven: Vec<&'static str>,
+    /// Forms for what was not: the kind, its heading, and its field.
+    pub open: Vec<(&'static str, &'static str, Field)>,
+    /// From when on it can be finished.
+    pub ready: Option<Moment>,
+    /// That time has come.
+    pub is_ready: bool,
+    /// A new password, where the present one was not proven.
+    pub password: Option<Field>,
+    /// The factors are replaced.
+    pub replaces_factors: bool,
+}
+
+/// `/contact`: addresses, and the proof that they are one's own.
+#[derive(Template)]
+#[template(path = "contact.html")]
+pub struct ContactPage {
+    /// Around the page.
+    pub frame: Frame,
+    /// What went wrong.
+    pub trouble: Trouble,
+    /// E-mail and phone.
+    pub ways: Vec<ContactWay>,
+}
+
+/// One way to reach somebody.
+pub struct ContactWay {
+    /// `email` or `phone`.
+    pub kind: &'static str,
+    /// What it is called.
+    pub label: &'static str,
+    /// The address; empty where none was given.
+    pub address: String,
+    /// It was proven.
+    pub is_verified: bool,
+    /// Codes go there as a second factor.
+    pub is_factor: bool,
+    /// The bank can send there.
+    pub is_served: bool,
+    /// The code that was sent.
+    pub code: Field,
 }
 
 /// A second factor.
@@ -237,6 +299,8 @@ pub struct SecurityPage {
     pub history: Vec<Happening>,
     /// The name of a new passkey.
     pub name: Field,
+    /// The present and the next password.
+    pub passwords: [Field; 2],
 }
 
 /// `/enrol`: the first authenticator.

@@ -34,6 +34,9 @@ pub async fn page(
             Some(Notice::good("It was removed", "It opens nothing any more, and you were signed out elsewhere."))
         }
         "added" => Some(Notice::good("Your passkey is ready", "Next time you can sign in with it alone.")),
+        "password" => {
+            Some(Notice::good("Your password is changed", "Everyone else who was signed in as you is signed out."))
+        }
         "stepped-up" => Some(Notice::good("Thank you", "For the next ten minutes you can change how you sign in.")),
         _ => None,
     });
@@ -44,6 +47,15 @@ pub async fn page(
 pub async fn recovery(State(app): State<Arc<App>>, member: Member, _posted: Posted) -> Response {
     match app.bank.make_recovery_codes(&member.caller).await {
         Ok(made) => show(&app, &member, StatusCode::OK, None, made.codes, Trouble::default()).await,
+        Err(error) => refused(&app, &member, &error).await,
+    }
+}
+
+/// `POST /security/password`
+pub async fn password(State(app): State<Arc<App>>, member: Member, posted: Posted) -> Response {
+    let (present, new) = (posted.text("current_password"), posted.text("new_password"));
+    match app.bank.change_password(&member.caller, present, new).await {
+        Ok(()) => Redirect::to("/security?done=password").into_response(),
         Err(error) => refused(&app, &member, &error).await,
     }
 }
@@ -97,8 +109,7 @@ pub async fn step_up_page(member: Member) -> Response {
 
 /// `POST /step-up`: a new session takes the place of this one.
 pub async fn step_up(State(app): State<Arc<App>>, member: Member, From(source): From, posted: Posted) -> Response {
-    let given = posted.text("code");
-    let met = match Proof::typed(given) {
+    let met = match Proof::typed(posted.text("code")) {
         Ok(proof) => app.bank.step_up(&member.caller, proof, &source).await,
         Err(error) => Err(error),
     };
@@ -123,8 +134,9 @@ fn step_up_form(member: &Member, trouble: Trouble) -> CodePage {
         button: "Go on",
         code: Field::code().trouble(&trouble).focused(),
         trouble,
-        is_signing_in: false,
-        on_paper: false,
+        by: "totp",
+        is_sent: true,
+        others: Vec::new(),
     }
 }
 
@@ -154,6 +166,9 @@ async fn show(
         Ok(seen) => seen,
         Err(error) => return reply::member_failure(member, Here::Security, &error),
     };
+    let new = Field::text("new_password", "New password").kind("password").autocomplete("new-password").plain();
+    let present = Field::password("current_password", "Present password");
+    let passwords = [present, new.at_most(1024)].map(|field| field.trouble(&trouble));
     let page = SecurityPage {
         frame: member.frame(Here::Security, notice),
         trouble,
@@ -161,6 +176,7 @@ async fn show(
         codes,
         history: history.iter().map(happening).collect(),
         name: Field::text("name", "Name for this passkey").at_most(64).autocomplete("off").optional(),
+        passwords,
     };
     reply::page(status, &page)
 }
@@ -195,6 +211,13 @@ fn happening(entry: &Entry) -> Happening {
         "device.added" => "Signing key added",
         "device.revoked" => "Signing key revoked",
         "account.opened" => "Account opened",
+        "password.changed" => "Password changed",
+        "contact.changed" => "Contact data changed",
+        "email.verified" => "E-mail address verified",
+        "phone.verified" => "Phone number verified",
+        "recovery.proven" => "Recovery of this account proven",
+        "recovery.ended" => "Recovery ended by signing in",
+        "recovery.finished" => "Account recovered",
         other => other,
     };
     let text = |name: &str| entry.detail.as_ref().and_then(|d| d[name].as_str()).unwrap_or_default().to_owned();

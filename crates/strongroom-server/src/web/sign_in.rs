@@ -9,6 +9,7 @@ use axum::response::{IntoResponse, Redirect, Response};
 use strongroom_bank::Error;
 use strongroom_bank::factor::proof::Proof;
 use strongroom_bank::sign_in::FirstStep;
+use strongroom_identity::factor::FactorKind;
 use strongroom_ledger::id::SessionId;
 
 use super::fields::Field;
@@ -60,11 +61,37 @@ pub fn next_step(step: &FirstStep) -> Response {
 }
 
 /// `GET /sign-in/code`
-pub async fn code_page(visitor: Visitor, headers: HeaderMap, Query(query): Query<HashMap<String, String>>) -> Response {
-    let on_paper = query.contains_key("recovery");
-    match Cookie::Step.of(&headers) {
-        Some(_) => visitor.show(StatusCode::OK, &second_page(&visitor, on_paper, Trouble::default())),
+pub async fn code_page(
+    State(app): State<Arc<App>>,
+    visitor: Visitor,
+    headers: HeaderMap,
+    Query(query): Query<HashMap<String, String>>,
+) -> Response {
+    let by = query.get("by").map_or("", String::as_str);
+    match second_page(&app, &visitor, &headers, by, query.contains_key("sent"), Trouble::default()).await {
+        Some(page) => visitor.show(StatusCode::OK, &page),
         None => Redirect::to("/?out=late").into_response(),
+    }
+}
+
+/// `POST /sign-in/send`: a code by mail or SMS.
+pub async fn send(State(app): State<Arc<App>>, visitor: Visitor, headers: HeaderMap, posted: Posted) -> Response {
+    let Some(challenge) = Cookie::Step.of(&headers) else { return Redirect::to("/?out=late").into_response() };
+    let by = posted.text("by");
+    let sent = match by {
+        "sms" => app.bank.send_sms_code(challenge).await,
+        _ => app.bank.send_email_code(challenge).await,
+    };
+    match sent {
+        Ok(()) => Redirect::to(if by == "sms" { "/sign-in/code?by=sms&sent" } else { "/sign-in/code?by=email&sent" })
+            .into_response(),
+        Err(error) => {
+            let (status, trouble) = reply::trouble(&error);
+            match second_page(&app, &visitor, &headers, by, false, trouble).await {
+                Some(page) => visitor.show(status, &page),
+                None => Redirect::to("/?out=late").into_response(),
+            }
+        }
     }
 }
 
@@ -77,7 +104,9 @@ pub async fn code(
     posted: Posted,
 ) -> Response {
     let Some(challenge) = Cookie::Step.of(&headers) else { return Redirect::to("/?out=late").into_response() };
-    let met = match Proof::typed(posted.text("code")) {
+    let by = posted.text("by");
+    let proof = if by.is_empty() { Proof::typed(posted.text("code")) } else { Proof::code(by, posted.text("code")) };
+    let met = match proof {
         Ok(proof) => app.bank.verify_factor(challenge, proof, true, &source).await,
         Err(error) => Err(error),
     };
@@ -88,7 +117,10 @@ pub async fn code(
             if matches!(error, Error::BadCredentials) {
                 trouble.text = "The code is not right, was used before, or you took too long. Wait for the next one, or start again.".into();
             }
-            visitor.show(status, &second_page(&visitor, posted.text("code").len() > 8, trouble))
+            match second_page(&app, &visitor, &headers, by, true, trouble).await {
+                Some(page) => visitor.show(status, &page),
+                None => Redirect::to("/?out=late").into_response(),
+            }
         }
     }
 }
@@ -143,27 +175,45 @@ fn landing_page(visitor: &Visitor, notice: Option<Notice>, trouble: Trouble, use
     Landing {
         frame: visitor.frame(notice),
         username: Field::text("username", "User name").autocomplete("username").plain().at_most(64).value(username),
-        password: Field::text("password", "Password")
-            .kind("password")
-            .autocomplete("current-password")
-            .plain()
-            .at_most(1024),
+        password: Field::password("password", "Password"),
         trouble,
     }
 }
 
-fn second_page(visitor: &Visitor, on_paper: bool, trouble: Trouble) -> CodePage {
-    let code = if on_paper { Field::recovery_code() } else { Field::code() };
-    CodePage {
+/// The page that asks for a code of one kind and offers the others. None: nothing is under way.
+async fn second_page(
+    app: &App,
+    visitor: &Visitor,
+    headers: &HeaderMap,
+    by: &str,
+    is_sent: bool,
+    trouble: Trouble,
+) -> Option<CodePage> {
+    // A challenge that has just ended asks for nothing more; who reads why begins again.
+    let offered = app.bank.offered(Cookie::Step.of(headers)?).await.unwrap_or_default();
+    if offered.is_empty() && trouble.is_empty() {
+        return None;
+    }
+    let asks = |kind: &FactorKind| *kind != FactorKind::Passkey;
+    let chosen = FactorKind::from_name(by).filter(|kind| offered.contains(kind) || offered.is_empty());
+    let kind = chosen.filter(asks).or_else(|| offered.iter().copied().find(asks)).unwrap_or(FactorKind::Totp);
+    let field = match kind {
+        FactorKind::Recovery => Field::recovery_code(),
+        FactorKind::Email | FactorKind::Sms => Field::sent_code(),
+        FactorKind::Totp | FactorKind::Passkey => Field::code(),
+    };
+    let others = offered.iter().copied().filter(|other| asks(other) && *other != kind);
+    Some(CodePage {
         frame: visitor.frame(None),
         heading: "One more step",
         action: "/sign-in/code",
         button: "Sign in",
-        code: code.trouble(&trouble).focused(),
+        code: field.trouble(&trouble).focused(),
         trouble,
-        is_signing_in: !on_paper,
-        on_paper,
-    }
+        by: kind.name(),
+        is_sent,
+        others: others.map(FactorKind::name).collect(),
+    })
 }
 
 fn farewell(reason: &str) -> Option<Notice> {
@@ -171,6 +221,9 @@ fn farewell(reason: &str) -> Option<Notice> {
         "signed-out" => Some(Notice::good("You are signed out", "Nothing of yours is left on this screen.")),
         "idle" => Some(Notice::care("You were signed out", "Nothing had happened for a while. Sign in to go on.")),
         "expired" => Some(Notice::care("Your session has ended", "Sign in to go on.")),
+        "recovered" => {
+            Some(Notice::good("You are back", "Sign in with what is new. Your devices were revoked: make new ones."))
+        }
         "late" => Some(Notice::care("That took too long", "Begin again with your user name and password.")),
         _ => None,
     }

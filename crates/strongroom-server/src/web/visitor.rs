@@ -30,6 +30,8 @@ pub enum Cookie {
     Session,
     /// Between password and code, or before the first factor.
     Step,
+    /// Someone who gets back in after a loss, over days.
+    Recovery,
     /// Anyone: ties forms to the browser they were shown in.
     Visitor,
 }
@@ -39,6 +41,7 @@ impl Cookie {
         match self {
             Cookie::Session => "__Host-session",
             Cookie::Step => "__Host-step",
+            Cookie::Recovery => "__Host-recovery",
             Cookie::Visitor => "__Host-visitor",
         }
     }
@@ -58,7 +61,11 @@ impl Cookie {
 
     /// Sets it on an answer.
     pub fn set(self, response: &mut Response, value: &str) {
-        let age = if self == Cookie::Step { "; Max-Age=600" } else { "" };
+        let age = match self {
+            Cookie::Step => "; Max-Age=600",
+            Cookie::Recovery => "; Max-Age=345600",
+            Cookie::Session | Cookie::Visitor => "",
+        };
         self.append(response, &format!("{}={value}; Path=/; Secure; HttpOnly; SameSite=Strict{age}", self.name()));
     }
 

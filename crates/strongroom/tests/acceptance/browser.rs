@@ -5,11 +5,88 @@
 use std::path::{Path, PathBuf};
 
 use crate::bank::{Engine, TestBank, block_on};
-use crate::customer::{Customer, code};
+use crate::customer::{Customer, code, code_at, now_s};
+use crate::letters::Letters;
 use crate::path::python;
 use crate::webdriver::Browser;
 
 pub const LOOKS: [(u32, &str); 4] = [(390, "light"), (390, "dark"), (1280, "light"), (1280, "dark")];
+
+/// Codes by mail, a new password, and getting back in after a loss, by pages alone.
+#[test]
+fn a_browser_changes_what_it_signs_in_with_and_gets_back_in() {
+    let (bank, clock) = TestBank::open_with_clock();
+    let visit = Visit { bank, browser: Browser::start() };
+    let browser = &visit.browser;
+    let secret = visit.sign_up();
+    let mut letters = Letters::of(&visit.bank);
+    visit.open("/contact");
+    visit.look("20-contact");
+    browser.click("form[action='/contact/email/send'] button");
+    browser.arrive("done=sent");
+    browser.write("#email_code", &letters.code());
+    browser.click("form[action='/contact/email/confirm'] button");
+    browser.arrive("done=verified");
+    browser.click("form[action='/contact/email/factor'] button");
+    browser.arrive("done=added");
+    visit.look("21-contact-verified");
+    visit.open("/security");
+    browser.write("[name=current_password]", PASSWORD);
+    browser.write("[name=new_password]", "password1");
+    browser.click("form[action='/security/password'] button");
+    assert!(browser.text("#new_password-error").len() > 10, "the rules are those of sign-up");
+    visit.look("22-security-password");
+    browser.write("[name=current_password]", PASSWORD);
+    browser.write("[name=new_password]", NEW_PASSWORD);
+    browser.click("form[action='/security/password'] button");
+    browser.arrive("done=password");
+    browser.click("form[action='/sign-out'] button");
+    browser.arrive("out=signed-out");
+
+    browser.write("[name=username]", "dora.browser");
+    browser.write("[name=password]", NEW_PASSWORD);
+    browser.click("form[action='/sign-in'] button");
+    browser.arrive("/sign-in/code");
+    visit.look("23-code-ways");
+    visit.open("/sign-in/code?by=email");
+    visit.look("24-code-send");
+    while letters.next_within(1).is_some() {}
+    browser.click("form[action='/sign-in/send'] button");
+    browser.arrive("by=email&sent");
+    visit.look("25-code-sent");
+    browser.write("[name=code]", &letters.code());
+    browser.click("form[action='/sign-in/code'] button");
+    browser.arrive("/accounts");
+    browser.click("form[action='/sign-out'] button");
+    browser.arrive("out=signed-out");
+
+    // The password is lost; mail and app are there.
+    browser.click("a[href='/recover']");
+    browser.arrive("/recover");
+    visit.look("26-recover");
+    browser.write("[name=username]", "dora.browser");
+    browser.click("form[action='/recover'] button");
+    browser.write("#email_code", &letters.code());
+    browser.click("form:has([value=email]) button");
+    assert!(browser.text(".notice.good").contains("e-mail"), "what was shown so far");
+    visit.look("27-recover-prove");
+    clock.set(40);
+    browser.write("#factor_code", &code_at(&secret, now_s() + 40));
+    browser.click("form:has([value=factor]) button");
+    assert!(browser.text("main").contains("Now you wait"));
+    visit.look("28-recover-wait");
+    clock.set(24 * 3600 + 120);
+    visit.open("/recover");
+    visit.look("29-recover-finish");
+    browser.write("[name=new_password]", "six brisk otters downstream");
+    browser.click("form[action='/recover/finish'] button");
+    browser.arrive("out=recovered");
+    visit.look("30-recovered");
+    browser.write("[name=username]", "dora.browser");
+    browser.write("[name=password]", "six brisk otters downstream");
+    browser.click("form[action='/sign-in'] button");
+    browser.arrive("/sign-in/code");
+}
 
 #[test]
 fn a_browser_goes_from_sign_up_to_a_receipt() {
@@ -38,9 +115,11 @@ struct Visit {
 }
 
 const PASSWORD: &str = "a password of Dora's own";
+const NEW_PASSWORD: &str = "nine patient herons wade";
 
 impl Visit {
-    fn sign_up(&self) {
+    /// Answers the secret of her authenticator.
+    fn sign_up(&self) -> String {
         let browser = &self.browser;
         self.open("/");
         self.look("01-landing");
@@ -62,6 +141,7 @@ impl Visit {
         browser.click("main form button[type=submit]");
         browser.arrive("/accounts");
         self.look("05-welcome");
+        secret
     }
 
     /// Answers the account's number.

@@ -30,20 +30,26 @@ impl Letters {
 
     /// The next one, that comes within seconds.
     pub fn next(&mut self) -> String {
-        for _ in 0..100 {
+        self.next_within(10).expect("a mail comes")
+    }
+
+    /// The next one, if one comes within so many seconds.
+    pub fn next_within(&mut self, seconds: u64) -> Option<String> {
+        for _ in 0..seconds * 10 {
             if let Some(new) = self.all().difference(&self.seen).next().cloned() {
                 let text = std::fs::read_to_string(&new).expect("it can be read");
                 self.seen.insert(new);
-                return text;
+                return Some(text);
             }
             std::thread::sleep(Duration::from_millis(100));
         }
-        panic!("no mail came");
+        None
     }
 
     /// The code in the next one.
     pub fn code(&mut self) -> String {
-        let letter = self.next();
+        // What else is told stands in letters between.
+        let letter = (0..6).map(|_| self.next()).find(|letter| letter.contains("Your code to")).expect("a code comes");
         let line = letter.lines().find(|line| line.contains("Your code to")).unwrap_or_else(|| panic!("{letter}"));
         line.chars().filter(char::is_ascii_digit).collect()
     }
