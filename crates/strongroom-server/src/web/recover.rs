@@ -111,9 +111,9 @@ async fn show(app: &App, visitor: &Visitor, headers: &HeaderMap, status: StatusC
 
 fn steps(progress: &Progress, renewal: Option<Renewal>, trouble: &Trouble) -> RecoverySteps {
     let all = [
-        ("email", "The code we mailed", "Your e-mail address", Field::sent_code().called("email_code")),
-        ("password", "Your password", "Your password", Field::password("password", "Password")),
-        ("factor", "Your app or a recovery code", "A second factor", Field::any_code().called("factor_code")),
+        ("email", "The code we mailed", "your e-mail address", Field::sent_code().called("email_code")),
+        ("password", "Your password", "your password", Field::password("password", "Password")),
+        ("factor", "Your app or a recovery code", "your second factor", Field::any_code().called("factor_code")),
     ];
     let is_proven = |kind: &str| progress.proven.contains(&kind);
     let proven = all.iter().filter(|(kind, ..)| is_proven(kind)).map(|(_, _, words, _)| *words).collect();

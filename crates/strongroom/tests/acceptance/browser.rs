@@ -86,6 +86,8 @@ fn a_browser_changes_what_it_signs_in_with_and_gets_back_in() {
     browser.write("[name=password]", "six brisk otters downstream");
     browser.click("form[action='/sign-in'] button");
     browser.arrive("/sign-in/code");
+    visit.open("/docs");
+    visit.look("31-docs");
 }
 
 #[test]
