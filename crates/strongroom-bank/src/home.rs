@@ -170,9 +170,6 @@ pub struct ServerConfig {
     /// The host name by which browsers reach the bank [default: localhost]: passkeys are made for it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub host: Option<String>,
-    /// Where `/metrics` is served, if anywhere.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub metrics: Option<String>,
 }
 
 /// `[tls]`

@@ -76,6 +76,9 @@ fn checklist_17_role_changes_and_key_destruction_need_a_second_person() {
         assert_eq!((&done["status"], &done["decided_by"]), (&json!("approved"), &json!(manager.id)));
         assert_eq!(ana.client.me().await.expect("herself").roles, ["customer", "teller"]);
         assert_eq!(refusal(&approve(&manager, &request).await), (409, "request_decided".into()), "once");
+        let account = ana.open_account().await;
+        let own = ana.try_deposit(&account.id, "1.00").await.expect_err("a teller cannot act on their own accounts");
+        assert_eq!(own.code(), Some("own_account"));
 
         // A refused request stays refused; one whose asker may not any more is void.
         let second = asked(&admin, Method::PUT, &roles, Some(json!({"roles": ["customer"]}))).await;

@@ -66,6 +66,26 @@ fn checklist_06_parallel_guesses_count() {
     });
 }
 
+/// Fifty codes at once, the first of them right: exactly one session, and the others find nothing to try.
+#[test]
+fn checklist_06_one_right_code_among_fifty_is_one_session() {
+    let bank = TestBank::open(Engine::Sqlite);
+    block_on(async {
+        let person = bank.person("customer");
+        let text = |name: &str| person[name].as_str().expect("text").to_owned();
+        let client = bank.client();
+        let challenge = challenge(&client, &text("username"), &text("password")).await;
+        let wrong = (1..50).map(|n| format!("{:06}", n * 7919 % 1_000_000));
+        let codes: Vec<String> = std::iter::once(code(&text("totp_secret"))).chain(wrong).collect();
+        // The first goes out on the connection that is open; the others have to make theirs.
+        let outcomes = futures(codes.iter().map(|code| client.verify(&challenge, "totp", code))).await;
+        assert_eq!(outcomes.iter().filter(|outcome| outcome.is_ok()).count(), 1);
+        let signed_in = outcomes.into_iter().find_map(Result::ok).expect("one is signed in");
+        let client = bank.client().with_token(&signed_in.access_token).expect("a token is text");
+        assert_eq!(client.sessions().await.expect("sessions").items.len(), 2, "this one, and the one of the seeding");
+    });
+}
+
 /// Fifty times the right code at once: one session.
 #[test]
 fn checklist_06_fifty_right_codes_are_one_session() {

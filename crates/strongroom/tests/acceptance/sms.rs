@@ -84,6 +84,20 @@ impl Twilio {
         self.calls().iter().filter(is_it).count()
     }
 
+    /// Ends the newest verification behind the bank's back.
+    fn cancel_newest(&self) {
+        let calls = self.calls();
+        let service = calls.iter().rev().find_map(|call| call["path"].as_str()?.split('/').nth(3)).expect("a service");
+        let sid = calls.iter().rev().find_map(|call| call["sid"].as_str()).expect("a verification");
+        let url = format!("https://127.0.0.1:{}/v2/Services/{service}/Verifications/{sid}", self.port);
+        let status = Command::new("curl")
+            .args(["--silent", "--fail", "--output", "/dev/null", "--cacert"])
+            .arg(self.folder.join("twilio-ca.pem"))
+            .args(["--user", &format!("{ACCOUNT}:a secret token"), "--data", "Status=canceled", &url])
+            .status();
+        assert!(status.expect("curl can be run").success());
+    }
+
     fn canceled(&self) -> usize {
         self.calls().iter().filter(|call| call["request_status"] == "canceled" && call["status"] == 200).count()
     }
@@ -168,6 +182,14 @@ fn checklist_03_codes_by_sms_through_twilio() {
         assert!(!session.access_token.is_empty());
         assert!(verify(&first, &new).await.is_err(), "one use");
         assert_eq!(twilio.count("/v2/Services", 201), 1);
+
+        // What is over at Twilio is over here.
+        let third = challenge(&bank, &ana, "ana").await;
+        assert_eq!(send(&third).await, 202);
+        let right = twilio.code();
+        twilio.cancel_newest();
+        assert!(verify(&third, &right).await.is_err(), "it was canceled there");
+        assert_eq!(twilio.count("/VerificationCheck", 404), 1);
 
         // Sending is limited by the challenge and by the person; wrong codes by the challenge.
         assert_eq!(send(&second).await, 202);
