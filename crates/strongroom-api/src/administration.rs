@@ -91,6 +91,8 @@ bodies! {
         api_key: String,
         /// When it ends.
         expires_at: String,
+        /// What a second person has to approve before it is good.
+        approval: String,
     }
 
     /// A key of a service account that holds.
@@ -160,6 +162,9 @@ bodies! {
         role: String,
         /// When it ends.
         expires_at: String,
+        /// What a second person has to approve before it is good.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        approval: Option<String>,
     }
 
     /// An item of `GET /v1/users`.

@@ -114,6 +114,9 @@ impl Bank {
         after: Option<AccountId>,
         limit: i64,
     ) -> Result<Vec<AccountDetails>> {
+        if let Some(owner) = owner.filter(|owner| owner.0 != caller.person) {
+            self.note_look(caller, &BOOKS, "accounts.seen", Some(owner.0)).await?;
+        }
         let (keys, caller, now_us) = (self.keys.clone(), caller.clone(), clock::now_us());
         self.read(move |c| {
             let seen = sessions::see(c, &keys, &caller, now_us)?;
@@ -130,6 +133,7 @@ impl Bank {
 
     /// One of the caller's accounts.
     pub async fn account(&self, caller: &Caller, id: AccountId) -> Result<AccountDetails> {
+        self.note_account(caller, id).await?;
         let (keys, caller, now_us) = (self.keys.clone(), caller.clone(), clock::now_us());
         self.read(move |c| {
             let seen = sessions::see(c, &keys, &caller, now_us)?;
@@ -147,6 +151,7 @@ impl Bank {
         below: Option<i64>,
         limit: i64,
     ) -> Result<Vec<EntryDetails>> {
+        self.note_account(caller, id).await?;
         let (keys, caller, now_us) = (self.keys.clone(), caller.clone(), clock::now_us());
         self.read(move |c| {
             let seen = sessions::see(c, &keys, &caller, now_us)?;
@@ -163,6 +168,24 @@ impl Bank {
         .await
     }
 }
+
+impl Bank {
+    /// Writes down that somebody looks at an account that is not theirs. Who owns one never changes, so that
+    /// looking at one's own costs nothing more.
+    async fn note_account(&self, caller: &Caller, id: AccountId) -> Result<()> {
+        match self.owner(id.0).await? {
+            Some(owner) if owner == caller.person => Ok(()),
+            _ => match self.note_look(caller, &BOOKS, "account.seen", Some(id.0)).await {
+                // Who may not is answered as for one that is not there.
+                Err(Error::Forbidden { .. }) => Err(Error::NotFound),
+                noted => noted,
+            },
+        }
+    }
+}
+
+/// Who may look at what is not theirs.
+const BOOKS: [Permission; 1] = [Permission::BooksRead];
 
 /// An account of the caller's, or any for who reads the books; anyone else's is not there.
 fn readable(connection: &mut dyn Connection, keys: &Keyring, seen: &Seen, id: AccountId) -> Result<AccountRow> {

@@ -9,9 +9,10 @@ use strongroom_crypto::digest::sha256;
 use strongroom_crypto::random;
 use strongroom_identity::credential;
 use strongroom_identity::role::{self, Permission, Role};
-use strongroom_ledger::id::{ApprovalId, PersonId};
+use strongroom_ledger::id::{ApprovalId, PersonId, SessionId};
 use strongroom_ledger::order::ApprovalOrder;
 use strongroom_store::approvals::{self as store, ApprovalRow};
+use strongroom_store::identity::PersonRow;
 use strongroom_store::{Id, identity, roles as role_rows};
 
 use crate::audit::Event;
@@ -59,6 +60,26 @@ pub enum Request {
         name: String,
         /// Role names.
         roles: Vec<String>,
+    },
+    /// An invitation under a role becomes good.
+    #[serde(rename = "person.invite")]
+    Invite {
+        /// The role.
+        role: String,
+        /// The id of its code, in hexadecimal digits.
+        invitation: String,
+    },
+    /// A key of a service account becomes good.
+    #[serde(rename = "service.key")]
+    MakeServiceKey {
+        /// The account.
+        service: PersonId,
+        /// The key's id.
+        key: SessionId,
+        /// SHA-256 of its secret, in hexadecimal digits.
+        secret_hash: String,
+        /// For how long it holds.
+        days: i64,
     },
     /// A version of a key is ended.
     #[serde(rename = "key.destroy")]
@@ -119,6 +140,7 @@ impl Request {
     fn asking(&self) -> Permission {
         match self {
             Request::DestroyKey { .. } => Permission::KeysUse,
+            Request::Invite { .. } => Permission::PeopleInvite,
             _ => Permission::RolesChange,
         }
     }
@@ -136,31 +158,7 @@ impl Bank {
     /// Asks for something that another person has to approve.
     pub async fn request(&self, caller: &Caller, request: Request) -> Result<ApprovalView> {
         let (caller, id) = (caller.clone(), ApprovalId::from_time(clock::now_us(), random::bytes()));
-        self.change(move |tx| {
-            let seen = staff::permitted(tx, &caller, &[request.asking()])?;
-            step_up(seen.session.factor_us, tx.now_us)?;
-            if request.about() == Some(PersonId(caller.person)) {
-                return Err(Error::forbidden("own_person", "Nobody asks for roles of their own."));
-            }
-            check(tx, &request)?;
-            let mut row = ApprovalRow {
-                id: id.0,
-                person: caller.person,
-                request: serde_json::to_vec(&request).map_err(|e| Error::Internal(e.to_string()))?,
-                created_us: tx.now_us,
-                expires_us: tx.now_us + OPEN_US,
-                status: Status::Pending as i64,
-                decided_by: None,
-                decided_us: None,
-                signature: None,
-                mac: [0; 36],
-            };
-            row.mac = row.expected(tx.keys);
-            store::add(tx.connection, &row)?;
-            tx.audit(Event::by(&caller, "approval.requested").on(id.0))?;
-            Ok(view(&row, tx.now_us))
-        })
-        .await
+        self.change(move |tx| ask(tx, &caller, id, &request)).await
     }
 
     /// Requests after one, oldest first: those that wait, or all.
@@ -192,8 +190,18 @@ impl Bank {
         .await
     }
 
-    /// Approves a request by a signature over its digest, and does it.
+    /// Approves a request by a signature over its digest, and does it, whether or not who approves still waits.
     pub async fn approve(self: &Arc<Self>, id: ApprovalId, verified: Verified<ApprovalOrder>) -> Result<ApprovalView> {
+        let bank = self.clone();
+        let done = tokio::spawn(async move { bank.approve_to_the_end(id, verified).await });
+        done.await.map_err(|e| Error::Internal(e.to_string()))?
+    }
+
+    async fn approve_to_the_end(
+        self: &Arc<Self>,
+        id: ApprovalId,
+        verified: Verified<ApprovalOrder>,
+    ) -> Result<ApprovalView> {
         if verified.order.approval != id.to_string() {
             return Err(Error::bad_signature("it approves another request"));
         }
@@ -243,6 +251,51 @@ impl Bank {
     }
 }
 
+/// Writes a request down, if it can be asked for.
+pub(crate) fn ask(tx: &mut Tx<'_>, caller: &Caller, id: ApprovalId, request: &Request) -> Result<ApprovalView> {
+    let seen = staff::permitted(tx, caller, &[request.asking()])?;
+    step_up(seen.session.factor_us, tx.now_us)?;
+    if request.about() == Some(PersonId(caller.person)) {
+        return Err(Error::forbidden("own_person", "Nobody asks for roles of their own."));
+    }
+    check(tx, request)?;
+    let mut row = ApprovalRow {
+        id: id.0,
+        person: caller.person,
+        request: serde_json::to_vec(request).map_err(|e| Error::Internal(e.to_string()))?,
+        created_us: tx.now_us,
+        expires_us: tx.now_us + OPEN_US,
+        status: Status::Pending as i64,
+        decided_by: None,
+        decided_us: None,
+        signature: None,
+        mac: [0; 36],
+    };
+    row.mac = row.expected(tx.keys);
+    store::add(tx.connection, &row)?;
+    tx.audit(Event::by(caller, "approval.requested").on(id.0))?;
+    Ok(view(&row, tx.now_us))
+}
+
+/// Whether somebody else could approve what this person asks for.
+pub(crate) fn has_second_person(tx: &mut Tx<'_>, person: &Id) -> Result<bool> {
+    for row in identity::staff(tx.connection)? {
+        if row.id == *person || row.check(tx.keys).is_err() || !staff::is_active(&row) {
+            continue;
+        }
+        let allowed = roles::permissions(tx.connection, tx.keys, &row.roles)?;
+        if allowed.allows(Permission::ApprovalsDecide) || allowed.allows(Permission::PeopleInvite) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+/// Whether somebody has a role.
+fn holds(person: &PersonRow, role: &str) -> bool {
+    person.roles.split(',').any(|name| name == role)
+}
+
 /// Who may look at requests.
 const READERS: [Permission; 4] =
     [Permission::ApprovalsDecide, Permission::RolesChange, Permission::KeysUse, Permission::BooksRead];
@@ -260,6 +313,11 @@ fn approve(
         return Err(Error::forbidden("own_request", "Another person has to approve this."));
     }
     staff::allow(&seen, &[Permission::ApprovalsDecide, request.asking()])?;
+    if let Request::DefineRole { role, .. } = &request
+        && holds(&seen.person, role)
+    {
+        return Err(Error::forbidden("own_request", "This role is yours: another person has to approve it."));
+    }
     if digest(&row) != verified.order.digest {
         return Err(Error::bad_signature("it approves something else than what was asked for"));
     }
@@ -324,6 +382,10 @@ fn check(tx: &mut Tx<'_>, request: &Request) -> Result<()> {
                     "Call a role by 3 to 24 lower-case letters, digits and hyphens, and not like a built-in one.";
                 return Err(Error::field("role", "malformed", detail));
             }
+            let is_repeated = |(at, name): (usize, &String)| permissions[..at].contains(name);
+            if permissions.len() > Permission::ALL.len() || permissions.iter().enumerate().any(is_repeated) {
+                return Err(Error::field("permissions", "repeated", "Give each permission once."));
+            }
             match permissions.iter().find(|name| Permission::from_name(name).is_none()) {
                 Some(unknown) => {
                     let shown: String = unknown.chars().take(40).collect();
@@ -336,10 +398,17 @@ fn check(tx: &mut Tx<'_>, request: &Request) -> Result<()> {
                 None => Ok(()),
             }
         }
-        Request::RemoveRole { role } => match role_rows::by_name(tx.connection, role)? {
-            Some(_) => Ok(()),
-            None => Err(Error::NotFound),
-        },
+        Request::RemoveRole { role } => {
+            role_rows::by_name(tx.connection, role)?.ok_or(Error::NotFound)?;
+            // Made again it would be theirs again, and nobody would have been asked.
+            if identity::staff(tx.connection)?.iter().any(|person| holds(person, role)) {
+                let detail = "Somebody has this role: give them others first.".to_owned();
+                return Err(Error::Conflict { code: "role_in_use", detail });
+            }
+            Ok(())
+        }
+        Request::Invite { role, .. } => check_roles(tx, std::slice::from_ref(role)),
+        Request::MakeServiceKey { service, .. } => service_account::present(tx, service).map(drop),
         Request::DestroyKey { version, .. } if *version < 1 => {
             Err(Error::field("version", "malformed", "Versions are counted from 1."))
         }
@@ -392,6 +461,16 @@ fn carry_out(tx: &mut Tx<'_>, request: &Request, service: Option<&NewPerson>) ->
             Some(service) => people::insert(tx, service),
             None => Err(Error::Internal("a service account was not prepared".into())),
         },
+        Request::Invite { role, invitation } => {
+            let id = hex::decode(invitation).ok_or_else(|| Error::Integrity("an invitation has no id".into()))?;
+            people::insert_invitation(tx.connection, tx.keys, id, role, tx.now_us)?;
+            tx.audit(Event::new("person.invited").noting(role))
+        }
+        Request::MakeServiceKey { service, key, secret_hash, days } => {
+            let hash = hex::decode_32(secret_hash).ok_or_else(|| Error::Integrity("a key has no hash".into()))?;
+            sessions::open_key(tx, service.0, key.0, hash, tx.now_us + days * service_account::DAY_US)?;
+            tx.audit(Event::new("service.key_made").on(key.0))
+        }
         // Done after the commit: keys live in a database of their own.
         Request::DestroyKey { .. } => Ok(()),
     }

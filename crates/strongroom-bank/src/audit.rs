@@ -122,14 +122,14 @@ impl Bank {
         .await
     }
 
-    /// Everything, for who may read the books: without the details, which are personal.
+    /// Everything, for who may read the books: without what is personal.
     pub async fn audit_log(&self, caller: &Caller, below: i64, limit: i64) -> Result<Vec<Entry>> {
         let (keys, caller, now_us) = (self.keys.clone(), caller.clone(), clock::now_us());
         self.read(move |c| {
             let seen = sessions::see(c, &keys, &caller, now_us)?;
             staff::allow(&seen, &[Permission::BooksRead])?;
             let rows = store::below(c, None, below, limit)?;
-            Ok(rows.iter().map(|row| Entry { detail: None, ..Entry::open(&keys, row) }).collect())
+            Ok(rows.iter().map(|row| Entry::open(&keys, row).for_auditors()).collect())
         })
         .await
     }
@@ -230,7 +230,18 @@ pub struct Entry {
     pub hash: String,
 }
 
+/// What staff have done: its note is a word about the bank's own business, and for its auditors.
+const STAFFS: [&str; 6] = ["person.revealed", "person.invited", "roles.", "role.", "key.", "people."];
+
 impl Entry {
+    /// Without what is personal: addresses, programs, and every detail of what was not staff's business.
+    fn for_auditors(mut self) -> Self {
+        let is_staffs = STAFFS.iter().any(|start| self.event.starts_with(start));
+        let note = self.detail.take().and_then(|mut detail| Some(detail.get_mut("note")?.take()));
+        self.detail = note.filter(|_| is_staffs).map(|note| serde_json::json!({"note": note}));
+        self
+    }
+
     /// Opens a row.
     pub fn open(keys: &Keyring, row: &AuditRow) -> Self {
         Entry {

@@ -5,6 +5,7 @@ use strongroom_crypto::blind;
 use strongroom_crypto::digest::sha256_parts;
 use strongroom_crypto::random;
 use strongroom_identity::credential::{self, FieldError};
+use strongroom_identity::factor::FactorKind;
 use strongroom_store::Id;
 use strongroom_store::identity::{self, ProfileChange};
 
@@ -18,7 +19,7 @@ use crate::sessions::{self, Caller};
 use crate::sign_in::{self, Purpose};
 use crate::tries::Against;
 use crate::tx::Tx;
-use crate::{Bank, Error, Result};
+use crate::{Bank, Error, Result, factor};
 
 /// What a person changes of their data. What is none stays as it is.
 #[derive(Clone, Debug, Default)]
@@ -48,15 +49,20 @@ impl Bank {
         let caller = caller.clone();
         self.change(move |tx| {
             let seen = sessions::see(tx.connection, tx.keys, &caller, tx.now_us)?;
-            let is_contact = changes.email.is_some() || changes.phone.is_some();
+            let is_contact = changes.email.is_some() || changes.phone.is_some() || changes.address.is_some();
             if is_contact {
                 step_up(seen.session.factor_us, tx.now_us)?;
             }
+            keep_a_factor(tx, &caller.person, &changes)?;
             let change = sealed(tx, &caller.person, &changes)?;
             if is_contact {
                 let what = "Your contact data were changed at the bank just now. If it was not you, sign in, look at \
                             Security, and tell the bank at once.";
                 tx.notify(&caller.person, "Your contact data were changed", what)?;
+                sign_in::end_recoveries(tx, &caller.person)?;
+                // A code that went to the old address proves nothing of the new one.
+                identity::end_challenges_for(tx.connection, &caller.person, Purpose::VerifyEmail as i64)?;
+                identity::end_challenges_for(tx.connection, &caller.person, Purpose::VerifyPhone as i64)?;
                 let mut row = seen.person;
                 row.email_verified_us = row.email_verified_us.filter(|_| changes.email.is_none());
                 row.phone_verified_us = row.phone_verified_us.filter(|_| changes.phone.is_none());
@@ -79,8 +85,7 @@ impl Bank {
             let to = to.ok_or_else(|| Error::field("email", "required", "Give an e-mail address first."))?;
             tx.reserve(&[Against::sending(tx.keys, &caller.person)])?;
             let id = proof_id(&caller.person);
-            identity::end_challenge(tx.connection, &id, tx.now_us)?;
-            sign_in::insert_challenge(tx, id, caller.person, Purpose::VerifyEmail)?;
+            begin_proof(tx, id, caller.person, Purpose::VerifyEmail)?;
             keep_code(tx, &id, 1, &code)?;
             send_code(tx, &caller.person, &to, &code, "confirm that this address is yours")
         })
@@ -96,10 +101,14 @@ impl Bank {
                 let id = proof_id(&caller.person);
                 let row = sign_in::live_challenge(tx.connection, tx.keys, &id, Purpose::VerifyEmail, tx.now_us)?;
                 let Some(row) = row else { return Ok(false) };
+                let tried = Against::address_proofs(tx.keys, &caller.person);
+                tx.reserve(&[tried])?;
                 identity::count_try(tx.connection, &id, row.tries + 1)?;
                 if !is_code(tx, &row.id, row.data.as_deref(), &code)? {
+                    tx.audit(Event::by(&caller, "address_proof.wrong"))?;
                     return Ok(false);
                 }
+                tx.forget_tries(tried)?;
                 identity::end_challenge(tx.connection, &id, tx.now_us)?;
                 let mut person = seen.person;
                 person.email_verified_us = Some(tx.now_us);
@@ -121,6 +130,24 @@ impl Bank {
     }
 }
 
+/// Codes that go to a changed address are no factor until it is verified: another one has to stand.
+fn keep_a_factor(tx: &mut Tx<'_>, person: &Id, changes: &Changes) -> Result<()> {
+    let changed = |kind| match kind {
+        Some(FactorKind::Email) => changes.email.is_some(),
+        Some(FactorKind::Sms) => changes.phone.is_some(),
+        _ => false,
+    };
+    let held = factor::held(tx.connection, tx.keys, person)?;
+    let mut standing =
+        held.iter().filter(|row| row.confirmed_us.is_some()).map(|row| FactorKind::from_number(row.kind));
+    let has_any = standing.clone().any(|kind| kind.is_some_and(FactorKind::stands_alone));
+    if !has_any || standing.any(|kind| kind.is_some_and(FactorKind::stands_alone) && !changed(kind)) {
+        return Ok(());
+    }
+    let detail = "Codes sent there are your only second factor: add another one before you change it.".to_owned();
+    Err(Error::Conflict { code: "last_factor", detail })
+}
+
 /// Eight digits.
 pub(crate) fn new_code() -> String {
     // 64 random bits leave no digit likelier than another in any way that counts.
@@ -130,6 +157,17 @@ pub(crate) fn new_code() -> String {
 /// The digits alone.
 pub(crate) fn plain(code: &str) -> String {
     code.chars().filter(char::is_ascii_digit).collect()
+}
+
+/// Begins the proof of an address anew. Wrong codes for the one before count on.
+pub(crate) fn begin_proof(tx: &mut Tx<'_>, id: Id, person: Id, purpose: Purpose) -> Result<()> {
+    let before = identity::challenge(tx.connection, &id)?.filter(|row| row.expires_us > tx.now_us);
+    identity::end_challenge(tx.connection, &id, tx.now_us)?;
+    sign_in::insert_challenge(tx, id, person, purpose)?;
+    if let Some(before) = before {
+        identity::count_try(tx.connection, &id, before.tries)?;
+    }
+    Ok(())
 }
 
 /// Keeps a code for its challenge.
@@ -147,11 +185,7 @@ pub(crate) fn is_code(tx: &mut Tx<'_>, challenge: &Id, kept: Option<&[u8]>, code
 
 /// Sends a code, and what it is for.
 pub(crate) fn send_code(tx: &mut Tx<'_>, person: &Id, to: &str, code: &str, purpose: &str) -> Result<()> {
-    let text = format!(
-        "{} If you did not ask for it, somebody knows your password: sign in and change it.",
-        text_of_code(code, purpose)
-    );
-    tx.mail(person, to, "Your code", &text, CODE_US)
+    tx.mail(person, to, "Your code", &text_of_code(code, purpose), CODE_US)
 }
 
 /// A code, and what it is for.

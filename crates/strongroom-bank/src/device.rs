@@ -32,6 +32,9 @@ pub struct DeviceView {
     pub leaf: i64,
 }
 
+/// Devices of one person that may sign at a time.
+const DEVICES_MAX: usize = 50;
+
 impl Bank {
     /// Registers a key of the caller's.
     pub async fn add_device(&self, caller: &Caller, name: &str, key: &PublicKey) -> Result<DeviceId> {
@@ -45,6 +48,10 @@ impl Bank {
         self.change(move |tx| {
             let seen = sessions::see(tx.connection, tx.keys, &caller, tx.now_us)?;
             factor::step_up(seen.session.factor_us, tx.now_us)?;
+            if identity::live_devices_of(tx.connection, &caller.person)?.len() >= DEVICES_MAX {
+                let detail = format!("You have {DEVICES_MAX} devices: revoke one that you do not use first.");
+                return Err(Error::Conflict { code: "too_many_devices", detail });
+            }
             // Nothing below this line may fail.
             let owner = PersonId(caller.person);
             let leaf = append(tx, id, owner, owner, DeviceChange::Registered, &public_key, salt);

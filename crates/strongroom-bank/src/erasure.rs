@@ -88,7 +88,7 @@ fn erase(tx: &mut Tx<'_>, person: PersonId) -> Result<Erased> {
     let accounts = accounts::by_ids(tx.connection, &ids, true)?;
     accounts.iter().try_for_each(|account| account.check(tx.keys))?;
     let balances = accounts::balances(tx.connection, &ids, true)?;
-    let devices = identity::devices_of(tx.connection, &person.0)?;
+    let devices = identity::live_devices_of(tx.connection, &person.0)?;
     // Nothing below this line may fail.
     let core = ErasureCore { person, time_us: tx.now_us, by: OPERATOR };
     tx.append_fact(leaf::Kind::Erasure, person.0, random::bytes(), core.encode());
@@ -98,7 +98,7 @@ fn erase(tx: &mut Tx<'_>, person: PersonId) -> Result<Erased> {
     identity::blank_person(tx.connection, &person.0, &random::bytes())?;
     let mut erased =
         Erased { funded: balances.iter().filter(|row| row.balance != 0).count() as u64, ..Erased::default() };
-    for device in devices.into_iter().filter(|device| device.revoked_us.is_none()) {
+    for device in devices {
         device::revoke(tx, device, OPERATOR, random::bytes())?;
         erased.devices += 1;
     }

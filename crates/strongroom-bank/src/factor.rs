@@ -24,6 +24,7 @@ use crate::keyring::{Keyring, column};
 use crate::rows::Authenticated;
 use crate::sessions::{self, Caller, NewSession, Opened, SignedIn};
 use crate::sign_in;
+use crate::staff::is_active;
 use crate::tries::Against;
 use crate::tx::Tx;
 use crate::{Bank, Error, Result, clock};
@@ -100,6 +101,7 @@ impl Bank {
                 return Err(Error::Conflict { code: "last_factor", detail });
             }
             factors::delete(tx.connection, &row.id)?;
+            sign_in::end_recoveries(tx, &caller.person)?;
             sessions::end_others(tx, &caller.person, Some(&caller.session))?;
             tx.notify(&caller.person, "A second factor was removed", "A way to prove that it is you was removed at the bank just now. If it was not you, tell the bank at once.")?;
             tx.audit(Event::by(&caller, "factor.removed").on(row.id).noting(kind_name(&row)))
@@ -196,6 +198,7 @@ fn confirm_begun(
             Ok(Some(Some(opened)))
         }
         Enroller::SignedIn(caller) => {
+            sign_in::end_recoveries(tx, &person)?;
             sessions::end_others(tx, &person, Some(&caller.session))?;
             Ok(Some(None))
         }
@@ -317,7 +320,8 @@ impl Enroller {
                 let person = sign_in::enrolling(connection, keys, challenge, now_us)?;
                 let row = identity::people(connection, &[person])?.pop().ok_or(Error::Unauthenticated)?;
                 row.check(keys).map_err(|_| Error::Unauthenticated)?;
-                if row.has_factor { Err(Error::Unauthenticated) } else { Ok(person) }
+                let may = !row.has_factor && is_active(&row);
+                if may { Ok(person) } else { Err(Error::Unauthenticated) }
             }
             Enroller::SignedIn(caller) => {
                 let seen = sessions::see(connection, keys, caller, now_us)?;

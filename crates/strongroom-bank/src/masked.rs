@@ -15,32 +15,54 @@ use crate::rows::Authenticated;
 use crate::sessions::{self, Caller};
 use crate::{Bank, Error, Result, clock, staff};
 
+/// Who may look at people, masked.
+const LOOKS: [Permission; 2] = [Permission::PeopleRead, Permission::BooksRead];
 /// Fields that are masked.
 const MASKED: [&str; 6] = ["full_name", "email", "phone", "national_id", "date_of_birth", "address"];
 
 impl Bank {
     /// A person, masked. Their name is shown to who deals with people, and masked for who reads the books.
     pub async fn person(&self, caller: &Caller, person: PersonId) -> Result<Profile> {
+        self.note_look(caller, &LOOKS, "person.seen", Some(person.0)).await?;
         let (keys, caller, now_us) = (self.keys.clone(), caller.clone(), clock::now_us());
         self.read(move |c| {
             let seen = sessions::see(c, &keys, &caller, now_us)?;
-            staff::allow(&seen, &[Permission::PeopleRead, Permission::BooksRead])?;
+            staff::allow(&seen, &LOOKS)?;
             let (_, profile) = opened(c, &keys, &person.0)?;
             let full_name = match seen.permissions.allows(Permission::PeopleRead) {
                 true => profile.full_name,
                 false => profile.full_name.map(|name| last_four(&name)),
             };
             let mask = |value: Option<String>| value.map(|value| last_four(&value));
+            let hide = |value: Option<String>| value.map(|_| last_four(""));
             Ok(Profile {
                 full_name,
                 username: last_four(&profile.username),
                 email: mask(profile.email),
                 phone: mask(profile.phone),
                 national_id: mask(profile.national_id),
-                date_of_birth: mask(profile.date_of_birth),
-                address: mask(profile.address),
+                // Their ends would tell too much.
+                date_of_birth: hide(profile.date_of_birth),
+                address: hide(profile.address),
                 ..profile
             })
+        })
+        .await
+    }
+
+    /// Writes down that staff look at what is not theirs, before they see it.
+    pub(crate) async fn note_look(
+        &self,
+        caller: &Caller,
+        any: &'static [Permission],
+        event: &'static str,
+        subject: Option<Id>,
+    ) -> Result<()> {
+        let caller = caller.clone();
+        self.change(move |tx| {
+            staff::permitted(tx, &caller, any)?;
+            let event = Event::by(&caller, event);
+            tx.audit(subject.map_or(event.clone(), |subject| event.on(subject)))
         })
         .await
     }
@@ -52,7 +74,7 @@ impl Bank {
             let detail = format!("`{shown}` is not masked; give some of {}.", MASKED.join(", "));
             return Err(Error::field("fields", "unknown_field", &detail));
         }
-        if fields.is_empty() {
+        if fields.is_empty() || fields.len() > MASKED.len() {
             return Err(Error::field("fields", "required", "Say which fields you need."));
         }
         credential::check_reason(reason).map_err(|error| Error::Invalid(vec![error]))?;

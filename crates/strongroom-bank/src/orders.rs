@@ -199,7 +199,7 @@ impl Bank {
         Ok([self.owner(intent.from.0).await?, self.owner(intent.to.0).await?])
     }
 
-    async fn owner(&self, account: Id) -> Result<Option<Id>> {
+    pub(crate) async fn owner(&self, account: Id) -> Result<Option<Id>> {
         if let Some(owner) = self.known_owners.find(&account) {
             return Ok(owner);
         }

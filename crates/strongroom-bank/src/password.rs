@@ -13,7 +13,7 @@ use crate::people::{self, Profile};
 use crate::sessions::{self, Caller};
 use crate::tries::Against;
 use crate::tx::Tx;
-use crate::{Bank, Error, Result};
+use crate::{Bank, Error, Result, sign_in};
 
 /// A password that was chosen and hashed, for the row as it was then.
 pub(crate) struct Chosen {
@@ -35,6 +35,8 @@ impl Bank {
             })
             .await?;
         if self.check_password(present, self.password_hash(&row)).await? == Checked::Wrong {
+            let wrong = caller.clone();
+            self.change(move |tx| tx.audit(Event::by(&wrong, "password.wrong"))).await?;
             let detail = "This is not your present password.";
             return Err(Error::field("current_password", "wrong_password", detail));
         }
@@ -44,6 +46,9 @@ impl Bank {
             let seen = sessions::see(tx.connection, tx.keys, &caller, tx.now_us)?;
             step_up(seen.session.factor_us, tx.now_us)?;
             put(tx, &chosen)?;
+            // Whoever knew the old one may have a sign-in or a recovery under way.
+            sign_in::end_recoveries(tx, &caller.person)?;
+            identity::end_challenges_of(tx.connection, &caller.person, tx.now_us)?;
             tx.forget_tries(tried)?;
             sessions::end_others(tx, &caller.person, Some(&caller.session))?;
             tx.audit(Event::by(&caller, "password.changed"))

@@ -13,8 +13,8 @@ use strongroom_identity::credential::{self, FieldError};
 use strongroom_identity::person::Standing;
 use strongroom_identity::role::Permissions;
 use strongroom_ledger::id::PersonId;
-use strongroom_store::Id;
 use strongroom_store::identity::{self, EnrolmentRow, PersonIndexes, PersonRow, ProfileRow};
+use strongroom_store::{Connection, Id};
 
 use crate::audit::{Event, Source};
 use crate::keyring::indexes::Field;
@@ -291,8 +291,13 @@ pub(crate) fn prepare(keys: &Keyring, id: Id, form: &SignUp, hash: &str, role: &
 
 fn add(tx: &mut Tx<'_>, person: &NewPerson, enrolment: Option<&Id>, source: &Source) -> Result<PersonId> {
     if let Some(id) = enrolment {
-        let row = identity::enrolment(tx.connection, id)?.filter(|row| row.used_us.is_none());
-        row.ok_or_else(refused_code)?;
+        let holds = |row: &EnrolmentRow| {
+            row.used_us.is_none()
+                && row.expires_us > tx.now_us
+                && row.role == person.row.roles
+                && row.check(tx.keys).is_ok()
+        };
+        identity::enrolment(tx.connection, id)?.filter(holds).ok_or_else(refused_code)?;
     }
     refuse_taken(tx, person)?;
     // Nothing below this line may fail.
@@ -350,22 +355,33 @@ pub(crate) fn enrolment_id(code: &str) -> Id {
     id
 }
 
-/// Makes an invitation. Answers the code, which is not kept.
-pub(crate) fn invite(
-    connection: &mut dyn strongroom_sql::Connection,
+/// A code for an invitation; it is not kept.
+pub(crate) fn new_invitation_code() -> String {
+    format!("enrol-{}", hex::encode(&random::bytes::<16>()))
+}
+
+/// Makes an invitation. Answers the code.
+pub(crate) fn invite(connection: &mut dyn Connection, keys: &Keyring, role: &str, now_us: i64) -> Result<String> {
+    let code = new_invitation_code();
+    insert_invitation(connection, keys, enrolment_id(&code), role, now_us)?;
+    Ok(code)
+}
+
+/// Lets the code of this id be redeemed, once.
+pub(crate) fn insert_invitation(
+    connection: &mut dyn Connection,
     keys: &Keyring,
+    id: Id,
     role: &str,
     now_us: i64,
-) -> Result<String> {
-    let code = format!("enrol-{}", hex::encode(&random::bytes::<16>()));
+) -> Result<()> {
     let mut row = EnrolmentRow {
-        id: enrolment_id(&code),
+        id,
         role: role.to_owned(),
         expires_us: now_us + ENROLMENT_VALID_US,
         used_us: None,
         mac: [0; 36],
     };
     row.mac = row.expected(keys);
-    identity::insert_enrolment(connection, &row)?;
-    Ok(code)
+    Ok(identity::insert_enrolment(connection, &row)?)
 }

@@ -36,17 +36,25 @@ pub struct TransferDetails {
 impl Bank {
     /// A posting that one of the caller's accounts takes part in.
     pub async fn transfer_details(&self, caller: &Caller, id: TransferId) -> Result<TransferDetails> {
-        let (keys, caller, now_us) = (self.keys.clone(), caller.clone(), clock::now_us());
-        self.read_at_once(move |c| {
-            let seen = sessions::see(c, &keys, &caller, now_us)?;
-            let (row, side) = see_posting(c, &keys, &seen, id)?;
-            let posted = posted(&row).ok_or_else(|| Error::Integrity("a posting's currency is unknown".into()))?;
-            let words =
-                side.and_then(|s| words(&keys, &caller.person, &row, s == View::Payer).ok()).unwrap_or_default();
-            let is_own_order = row.person == caller.person;
-            Ok(TransferDetails { posted, is_own_order, description: words.description, to_as_ordered: words.to })
-        })
-        .await
+        let (keys, looking, now_us) = (self.keys.clone(), caller.clone(), clock::now_us());
+        let (details, is_theirs) = self
+            .read_at_once(move |c| {
+                let (caller, seen) = (&looking, sessions::see(c, &keys, &looking, now_us)?);
+                let (row, side) = see_posting(c, &keys, &seen, id)?;
+                let posted = posted(&row).ok_or_else(|| Error::Integrity("a posting's currency is unknown".into()))?;
+                let words =
+                    side.and_then(|s| words(&keys, &caller.person, &row, s == View::Payer).ok()).unwrap_or_default();
+                let is_own_order = row.person == caller.person;
+                let is_theirs = side.is_some() || is_own_order;
+                let details =
+                    TransferDetails { posted, is_own_order, description: words.description, to_as_ordered: words.to };
+                Ok((details, is_theirs))
+            })
+            .await?;
+        if !is_theirs {
+            self.note_look(caller, &[Permission::BooksRead], "transfer.seen", Some(id.0)).await?;
+        }
+        Ok(details)
     }
 
     /// Its receipt, as canonical text.

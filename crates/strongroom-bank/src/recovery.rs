@@ -1,6 +1,7 @@
 //! Getting back in (the rules: `strongroom_identity::recovery`). A recovery is a challenge that lives longer:
 //! what was proven, and the code that was sent, stand sealed in its row. Known and unknown names take the same
-//! road; what is sent goes out after the answer.
+//! road, and tries count against the name; what is sent goes out after the answer. Whatever shows that the owner is
+//! there ends it: a sign-in, a step-up, a new password, changed contact data or factors.
 
 use std::sync::Arc;
 
@@ -11,7 +12,7 @@ use strongroom_crypto::random;
 use strongroom_identity::factor::FactorKind;
 use strongroom_identity::recovery::{self as rules, Evidence};
 use strongroom_ledger::id::PersonId;
-use strongroom_store::identity::{self, ChallengeRow};
+use strongroom_store::identity::{self, ChallengeRow, PersonRow};
 use strongroom_store::{Id, factors};
 
 use crate::audit::{Event, Source};
@@ -49,6 +50,8 @@ pub enum Recovered {
 /// What a recovery's row keeps, sealed.
 #[derive(Clone, Default, Serialize, Deserialize)]
 struct Kept {
+    /// The normal form of the name that was given, known or not: what tries are counted against.
+    username: String,
     proven: Vec<String>,
     ready_us: Option<i64>,
     /// The code that was sent by mail, and until when it is good.
@@ -58,6 +61,8 @@ struct Kept {
 /// A code that was sent is good for so long.
 const CODE_US: i64 = 300_000_000;
 const HOURS: u32 = 24;
+/// The owner needs some time to see a notice.
+const HOURS_MIN: u32 = 1;
 
 impl Kept {
     fn evidence(&self) -> Vec<Evidence> {
@@ -83,7 +88,7 @@ impl Bank {
                 let person = identity::person_by_username(tx.connection, &indexes)?;
                 let known = person.filter(|row| row.check(tx.keys).is_ok() && is_active(row)).map(|row| row.id);
                 sign_in::insert_challenge(tx, id, known.unwrap_or(NOBODY), Purpose::Recover)?;
-                keep(tx, &id, &Kept::default())?;
+                keep(tx, &id, &Kept { username: normal.clone(), ..Kept::default() })?;
                 let event = Event::new("recovery.begun").from(&source);
                 tx.audit(known.map_or(event.clone(), |person| event.on(person)))?;
                 Ok(known)
@@ -119,16 +124,23 @@ impl Bank {
         let unknown = || Error::field("proof", "unknown_proof", "Give one of password, email, factor.");
         let evidence = Evidence::from_name(evidence).ok_or_else(unknown)?;
         let address = Against::address(&self.keys, &source);
-        let row = self
+        let (before, row) = self
             .change(move |tx| {
                 let row = live(tx, &id)?;
-                // A person's tries are counted together, whatever they try; nobody's, against this recovery alone.
-                let whom = if row.person == NOBODY { id } else { row.person };
-                tx.reserve(&[address, Against::factors(tx.keys, &whom)])?;
+                let kept = kept(tx, &row)?;
+                // What is proven is not looked at again: it would be a way to try more.
+                if kept.evidence().contains(&evidence) {
+                    return Ok((Some(kept.progress()), None));
+                }
+                refuse_nothing_lost(&kept, evidence)?;
+                tx.reserve(&[address, Against::proving(tx.keys, &kept.username)])?;
                 identity::count_try(tx.connection, &id, row.tries + 1)?;
-                Ok(identity::people(tx.connection, &[row.person])?.pop())
+                Ok((None, identity::people(tx.connection, &[row.person])?.pop()))
             })
             .await?;
+        if let Some(progress) = before {
+            return Ok(progress);
+        }
         let matches = match evidence {
             Evidence::Password => {
                 let hash = row.as_ref().and_then(|row| self.password_hash(row));
@@ -136,7 +148,7 @@ impl Bank {
             }
             Evidence::Email | Evidence::Sms | Evidence::Factor => false,
         };
-        let wait_us = i64::from(self.config.factors.recovery_hours.unwrap_or(HOURS)) * 3_600_000_000;
+        let wait_us = i64::from(self.config.factors.recovery_hours.unwrap_or(HOURS).max(HOURS_MIN)) * 3_600_000_000;
         let progress = self
             .change(move |tx| {
                 let row = live(tx, &id)?;
@@ -151,7 +163,10 @@ impl Bank {
                     tx.audit(Event::new("recovery.wrong").on(row.person))?;
                     return Ok(None);
                 }
+                // The tries that were right are taken back, and no others are forgotten.
                 tx.take_back(address)?;
+                tx.take_back(Against::proving(tx.keys, &kept.username))?;
+                identity::count_try(tx.connection, &row.id, (row.tries - 1).max(0))?;
                 proven(tx, row, kept, evidence, wait_us).map(Some)
             })
             .await?;
@@ -179,10 +194,16 @@ impl Bank {
         self.change(move |tx| {
             let row = live(tx, &id)?;
             ready(tx, &row)?;
+            let person = identity::people(tx.connection, &[row.person])?.pop().ok_or(Error::BadCredentials)?;
+            person.check(tx.keys)?;
+            if !is_active(&person) {
+                return Err(Error::BadCredentials);
+            }
             if let Some(chosen) = &chosen {
                 password::put(tx, chosen)?;
             }
-            renew(tx, &row.person, renewal.factors, &secret)
+            // Nothing below this line may fail.
+            renew(tx, person, renewal.factors, &secret)
         })
         .await?;
         Ok(match renewal.factors {
@@ -245,6 +266,17 @@ fn takes_factor(tx: &mut Tx<'_>, person: &Id, value: &str) -> Result<bool> {
     proof::meet(tx, person, None, &proof)
 }
 
+/// Refuses the proof with which somebody could sign in.
+fn refuse_nothing_lost(kept: &Kept, evidence: Evidence) -> Result<()> {
+    let mut all = kept.evidence();
+    all.push(evidence);
+    if all.contains(&Evidence::Password) && all.contains(&Evidence::Factor) {
+        let detail = "Who has the password and a factor has lost nothing: sign in with them.".to_owned();
+        return Err(Error::Conflict { code: "nothing_lost", detail });
+    }
+    Ok(())
+}
+
 /// Notes a proof. With the second one the waiting begins, and the owner is told.
 fn proven(
     tx: &mut Tx<'_>,
@@ -255,12 +287,6 @@ fn proven(
 ) -> Result<Progress> {
     if !kept.evidence().contains(&evidence) {
         kept.proven.push(evidence.name().into());
-    }
-    tx.forget_tries(Against::factors(tx.keys, &row.person))?;
-    identity::count_try(tx.connection, &row.id, 0)?;
-    if kept.evidence().contains(&Evidence::Password) && kept.evidence().contains(&Evidence::Factor) {
-        let detail = "You have your password and a factor: nothing is lost. Sign in with them.".to_owned();
-        return Err(Error::Conflict { code: "nothing_lost", detail });
     }
     if kept.ready_us.is_none() && rules::renewal(&kept.evidence()).is_some() {
         let ready_us = tx.now_us + wait_us;
@@ -296,12 +322,8 @@ fn ready(tx: &mut Tx<'_>, row: &ChallengeRow) -> Result<rules::Renewal> {
     Ok(renewal)
 }
 
-fn renew(tx: &mut Tx<'_>, person: &Id, factors: bool, secret: &[u8; 32]) -> Result<()> {
-    let mut row = identity::people(tx.connection, &[*person])?.pop().ok_or(Error::BadCredentials)?;
-    row.check(tx.keys)?;
-    if !is_active(&row) {
-        return Err(Error::BadCredentials);
-    }
+fn renew(tx: &mut Tx<'_>, mut row: PersonRow, factors: bool, secret: &[u8; 32]) -> Result<()> {
+    let person = &row.id.clone();
     if factors {
         for factor in held(tx.connection, tx.keys, person)? {
             factors::delete(tx.connection, &factor.id)?;
@@ -310,8 +332,8 @@ fn renew(tx: &mut Tx<'_>, person: &Id, factors: bool, secret: &[u8; 32]) -> Resu
         write_person(tx, row)?;
     }
     sessions::end_others(tx, person, None)?;
-    for row in identity::devices_of(tx.connection, person)? {
-        if row.revoked_us.is_none() && row.check(tx.keys).is_ok() {
+    for row in identity::live_devices_of(tx.connection, person)? {
+        if row.check(tx.keys).is_ok() {
             device::revoke(tx, row, PersonId(*person), random::bytes())?;
         }
     }

@@ -1,18 +1,19 @@
 //! Service accounts: programs that use the API under roles of their own. They have no password and no factor;
 //! they show a key that an administrator made, good until its end and for nothing that needs a fresh factor.
 
+use strongroom_crypto::digest::sha256;
 use strongroom_crypto::random;
 use strongroom_identity::role::{self, Permission};
-use strongroom_ledger::id::{PersonId, SessionId};
+use strongroom_ledger::id::{ApprovalId, PersonId, SessionId};
 use strongroom_store::Id;
 use strongroom_store::identity::{self, PersonRow, SessionRow};
 
+use crate::approvals::Request;
 use crate::audit::Event;
-use crate::factor::step_up;
 use crate::people::{self, NewPerson, SignUp};
-use crate::sessions::{self, Caller, NewSession, SERVICE};
+use crate::sessions::{self, Caller, SERVICE};
 use crate::tx::Tx;
-use crate::{Bank, Error, Result, clock, staff};
+use crate::{Bank, Error, Result, clock, hex, staff};
 
 /// A key of a service account, shown once.
 #[derive(Clone, Debug)]
@@ -21,8 +22,10 @@ pub struct NewKey {
     pub id: SessionId,
     /// What the program gives as its bearer token.
     pub secret: String,
-    /// When it ends.
+    /// When it ends, if it is approved now.
     pub expires_us: i64,
+    /// What has to be approved before it is good.
+    pub approval: ApprovalId,
 }
 
 /// A key that holds.
@@ -38,28 +41,22 @@ pub struct KeyView {
 
 /// The longest a key holds.
 pub const DAYS_MAX: i64 = 366;
-const DAY_US: i64 = 24 * 3_600_000_000;
+pub(crate) const DAY_US: i64 = 24 * 3_600_000_000;
 
 impl Bank {
-    /// Makes a key for a service account, with a fresh factor.
-    pub async fn make_service_key(&self, caller: &Caller, service: PersonId, days: i64) -> Result<NewKey> {
+    /// Asks for a key of a service account, with a fresh factor. It is shown now, and good once a second person has
+    /// approved it: they approved the account's roles, and not that the asker may use them.
+    pub async fn ask_for_service_key(&self, caller: &Caller, service: PersonId, days: i64) -> Result<NewKey> {
         if !(1..=DAYS_MAX).contains(&days) {
             return Err(Error::field("days", "out_of_range", &format!("Give 1 to {DAYS_MAX} days.")));
         }
-        let (caller, new) = (caller.clone(), NewSession::random(false));
-        let opened = self
-            .change(move |tx| {
-                let seen = staff::permitted(tx, &caller, &[Permission::RolesChange])?;
-                step_up(seen.session.factor_us, tx.now_us)?;
-                present(tx, &service)?;
-                let opened = sessions::open_key(tx, service.0, &new, tx.now_us + days * DAY_US)?;
-                tx.audit(Event::by(&caller, "service.key_made").on(opened.0.id))?;
-                Ok(opened)
-            })
-            .await?;
-        let expires_us = opened.0.expires_us;
-        let key = self.welcome(&opened);
-        Ok(NewKey { id: key.session, secret: key.secret, expires_us })
+        let (now_us, secret) = (clock::now_us(), random::bytes::<32>());
+        let key = SessionId::from_time(now_us, random::bytes());
+        let secret_hash = hex::encode(&sha256(&secret));
+        let request = Request::MakeServiceKey { service, key, secret_hash, days };
+        let approval = self.request(caller, request).await?;
+        let secret = sessions::secret_text(&self.keys, key, &secret);
+        Ok(NewKey { id: key, secret, expires_us: now_us + days * DAY_US, approval: approval.id })
     }
 
     /// The keys of a service account that hold.
@@ -69,7 +66,7 @@ impl Bank {
             staff::permitted(tx, &caller, &[Permission::RolesChange, Permission::BooksRead])?;
             let row = present(tx, &service)?;
             let holds = |key: &SessionRow| key.ended_us.is_none() && key.expires_us > tx.now_us && key.kind == SERVICE;
-            let keys = identity::sessions_of(tx.connection, &row.id)?;
+            let keys = identity::sessions_of(tx.connection, &row.id, tx.now_us)?;
             Ok(keys
                 .into_iter()
                 .filter(holds)
@@ -102,7 +99,7 @@ pub(crate) fn prepare(bank: &Bank, name: &str, roles: &[String]) -> Result<NewPe
     people::prepare(&bank.keys, id, &SignUp { username: name.to_owned(), ..SignUp::default() }, "", &roles, now_us)
 }
 
-fn present(tx: &mut Tx<'_>, service: &PersonId) -> Result<PersonRow> {
+pub(crate) fn present(tx: &mut Tx<'_>, service: &PersonId) -> Result<PersonRow> {
     let row = staff::present(tx, &service.0)?;
     if row.roles.split(',').any(|name| name == role::SERVICE) { Ok(row) } else { Err(Error::NotFound) }
 }

@@ -107,9 +107,13 @@ pub fn see(connection: &mut dyn Connection, keys: &Keyring, caller: &Caller, now
     let person = identity::people(connection, &[caller.person])?.pop().ok_or(Error::Unauthenticated)?;
     session.check(keys).map_err(|_| Error::Unauthenticated)?;
     person.check(keys).map_err(|_| Error::Unauthenticated)?;
-    let permissions = roles::permissions(connection, keys, &person.roles)?;
+    let mut permissions = roles::permissions(connection, keys, &person.roles)?;
     if !is_alive(&session, &person, &permissions, now_us) {
         return Err(Error::Unauthenticated);
+    }
+    if session.kind == SERVICE {
+        // Power over people and roles is for people.
+        permissions = permissions.for_a_program();
     }
     Ok(Seen { person, session, permissions })
 }
@@ -190,7 +194,7 @@ impl Bank {
         let (keys, caller, now_us) = (self.keys.clone(), caller.clone(), clock::now_us());
         self.read(move |c| {
             let seen = see(c, &keys, &caller, now_us)?;
-            let rows = identity::sessions_of(c, &caller.person)?;
+            let rows = identity::sessions_of(c, &caller.person, now_us)?;
             let is_alive = |row: &SessionRow| is_alive(row, &seen.person, &seen.permissions, now_us);
             let alive = rows.into_iter().filter(|row| row.check(&keys).is_ok() && is_alive(row));
             Ok(alive
@@ -246,7 +250,7 @@ impl Bank {
 
 /// A session's secret as its holder has it: `sess_….`, the secret, and a tag that proves that the
 /// bank made it. So an old one is known for what it is, however often it was followed since.
-fn secret_text(keys: &Keyring, session: SessionId, secret: &[u8; 32]) -> String {
+pub(crate) fn secret_text(keys: &Keyring, session: SessionId, secret: &[u8; 32]) -> String {
     let mac = keys.macs().write(|key| secret_tag(key, &session.0, &sha256(secret)));
     format!("{session}.{}{}", hex::encode(secret), hex::encode(&mac[4..20]))
 }
@@ -286,13 +290,22 @@ impl NewSession {
 
 /// Opens a session for a person who has just given a factor.
 pub(crate) fn open_session(tx: &mut Tx<'_>, person: Id, new: &NewSession) -> Result<Opened> {
-    let kind = if new.browser { BROWSER } else { API };
-    open(tx, person, new, kind, tx.now_us, tx.now_us + rules::ABSOLUTE_S * 1_000_000)
+    open_until(tx, person, new, tx.now_us + rules::ABSOLUTE_S * 1_000_000)
 }
 
-/// Makes a key for a service account, which has given no factor.
-pub(crate) fn open_key(tx: &mut Tx<'_>, person: Id, new: &NewSession, expires_us: i64) -> Result<Opened> {
-    open(tx, person, new, SERVICE, 0, expires_us)
+/// The same, with an end of its own.
+pub(crate) fn open_until(tx: &mut Tx<'_>, person: Id, new: &NewSession, expires_us: i64) -> Result<Opened> {
+    let kind = if new.browser { BROWSER } else { API };
+    let id = SessionId::from_time(tx.now_us, new.id10).0;
+    let row = new_row(tx, person, id, kind, sha256(&new.secret), tx.now_us, expires_us);
+    identity::insert_session(tx.connection, &row)?;
+    Ok((row, new.secret))
+}
+
+/// Opens a key of a service account, which has given no factor.
+pub(crate) fn open_key(tx: &mut Tx<'_>, person: Id, id: Id, secret_hash: [u8; 32], expires_us: i64) -> Result<()> {
+    let row = new_row(tx, person, id, SERVICE, secret_hash, 0, expires_us);
+    Ok(identity::insert_session(tx.connection, &row)?)
 }
 
 /// Ends a key.
@@ -304,16 +317,24 @@ pub(crate) fn end_key(tx: &mut Tx<'_>, person: &Id, key: &Id) -> Result<()> {
     end(tx, row)
 }
 
-fn open(tx: &mut Tx<'_>, person: Id, new: &NewSession, kind: i64, factor_us: i64, expires_us: i64) -> Result<Opened> {
+fn new_row(
+    tx: &Tx<'_>,
+    person: Id,
+    id: Id,
+    kind: i64,
+    secret_hash: [u8; 32],
+    factor_us: i64,
+    expires_us: i64,
+) -> SessionRow {
     let mut row = SessionRow {
-        id: SessionId::from_time(tx.now_us, new.id10).0,
+        id,
         person,
         kind,
         created_us: tx.now_us,
         seen_us: tx.now_us,
         factor_us,
         expires_us,
-        secret_hash: sha256(&new.secret),
+        secret_hash,
         previous_hash: None,
         rotated_us: None,
         successor: None,
@@ -321,8 +342,7 @@ fn open(tx: &mut Tx<'_>, person: Id, new: &NewSession, kind: i64, factor_us: i64
         mac: [0; 36],
     };
     row.mac = row.expected(tx.keys);
-    identity::insert_session(tx.connection, &row)?;
-    Ok((row, new.secret))
+    row
 }
 
 impl Bank {
@@ -374,7 +394,7 @@ pub(crate) fn end(tx: &mut Tx<'_>, mut row: SessionRow) -> Result<()> {
 
 /// Ends a person's sessions, all but one: something changed that they rest on.
 pub(crate) fn end_others(tx: &mut Tx<'_>, person: &Id, but: Option<&Id>) -> Result<()> {
-    for row in identity::sessions_of(tx.connection, person)? {
+    for row in identity::sessions_of(tx.connection, person, tx.now_us)? {
         if row.ended_us.is_none() && but != Some(&row.id) && row.check(tx.keys).is_ok() {
             end(tx, row)?;
         }

@@ -145,7 +145,9 @@ impl Bank {
                     return Ok(None);
                 }
                 let new = NewSession { id10, secret, browser: seen.session.kind == sessions::BROWSER };
-                let opened = sessions::open_session(tx, seen.person.id, &new)?;
+                end_recoveries(tx, &seen.person.id)?;
+                // It goes on in the other's place, and ends when that one would have.
+                let opened = sessions::open_until(tx, seen.person.id, &new, seen.session.expires_us)?;
                 tx.audit(Event::by(&caller, "session.stepped_up").on(opened.0.id).from(&source))?;
                 sessions::end(tx, seen.session)?;
                 Ok(Some(opened))
@@ -286,13 +288,18 @@ pub(crate) fn meet_challenge(
         // Asking for it was counted too.
         tx.take_back(Against::address(tx.keys, source))?;
     }
-    // Who can sign in has lost nothing.
-    if identity::end_challenges_for(tx.connection, &person, Purpose::Recover as i64)? {
-        tx.audit(Event::of(person, "recovery.ended"))?;
-    }
+    end_recoveries(tx, &person)?;
     let opened = sessions::open_session(tx, person, new)?;
     tx.audit(Event::of(person, "session.opened").from(source).in_session(opened.0.id))?;
     Ok(Some(opened))
+}
+
+/// Who shows that they are there has lost nothing.
+pub(crate) fn end_recoveries(tx: &mut Tx<'_>, person: &Id) -> Result<()> {
+    if identity::end_challenges_for(tx.connection, person, Purpose::Recover as i64)? {
+        tx.audit(Event::of(*person, "recovery.ended"))?;
+    }
+    Ok(())
 }
 
 fn may_sign_in(tx: &mut Tx<'_>, person: &Id) -> Result<bool> {

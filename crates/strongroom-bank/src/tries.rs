@@ -43,6 +43,17 @@ impl Against {
         Against::of(keys, &throttle::SEND, &format!("recover/{username}"))
     }
 
+    /// Proofs given to recoveries of a user name, whether or not there is such a person: apart from the factors'
+    /// own count, so that nobody holds up a sign-in by it, or wins tries.
+    pub fn proving(keys: &Keyring, username: &str) -> Self {
+        Against::of(keys, &throttle::FACTOR, &format!("prove/{username}"))
+    }
+
+    /// Codes that prove an address of a person.
+    pub fn address_proofs(keys: &Keyring, person: &Id) -> Self {
+        Against::of(keys, &throttle::FACTOR, &format!("address proof/{}", hex::encode(person)))
+    }
+
     /// Names asked for from one place.
     pub fn taken(keys: &Keyring, source: &Source) -> Self {
         Against::of(keys, &throttle::TAKEN, &format!("taken/{}", source.place()))

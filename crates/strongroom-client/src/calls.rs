@@ -160,7 +160,7 @@ impl Client {
         self.call(Method::POST, "/v1/services", Some(&body)).await
     }
 
-    /// Makes a key for a service account; it is shown once.
+    /// Asks for a key of a service account; it is shown once.
     pub async fn make_service_key(&self, service: &str, days: i64) -> Result<ServiceKey> {
         let path = format!("/v1/services/{}/keys", segment(service)?);
         self.call(Method::POST, &path, Some(&NewServiceKey { days })).await

@@ -50,11 +50,13 @@ pub struct Renewal {
     pub factors: bool,
 }
 
-/// What was not proven was lost. None: nothing was, or too little is proven.
+/// What was not proven was lost, and with the factors the password is renewed, too. None: nothing was, or too little is proven.
 pub fn renewal(proven: &[Evidence]) -> Option<Renewal> {
     let has = |evidence| proven.contains(&evidence);
     let kinds = Evidence::ALL.into_iter().filter(|evidence| has(*evidence)).count();
-    let renewal = Renewal { password: !has(Evidence::Password), factors: !has(Evidence::Factor) };
+    let factors = !has(Evidence::Factor);
+    // Between the old factors and the new one the password alone guards the account: it is a new one then.
+    let renewal = Renewal { password: factors || !has(Evidence::Password), factors };
     (kinds >= NEEDED && (renewal.password || renewal.factors)).then_some(renewal)
 }
 
@@ -71,7 +73,7 @@ mod tests {
             (&[Email], None),
             (&[Email, Email], None),
             (&[Password, Factor], None),
-            (&[Password, Email], Some((false, true))),
+            (&[Password, Email], Some((true, true))),
             (&[Email, Factor], Some((true, false))),
             (&[Sms, Factor], Some((true, false))),
             (&[Email, Sms], Some((true, true))),

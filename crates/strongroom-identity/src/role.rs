@@ -124,6 +124,14 @@ impl Permissions {
         self
     }
 
+    /// Without what only people may do.
+    pub fn for_a_program(mut self) -> Self {
+        const FOR_PEOPLE: [Permission; 6] =
+            [ApprovalsDecide, PeopleInvite, PeopleLock, PeopleReveal, RolesChange, KeysUse];
+        self.allowed.retain(|permission| !FOR_PEOPLE.contains(permission));
+        self
+    }
+
     /// Whether it is allowed.
     pub fn allows(&self, permission: Permission) -> bool {
         self.allowed.contains(&permission)

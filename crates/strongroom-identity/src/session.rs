@@ -35,9 +35,6 @@ pub fn is_alive(kind: SessionKind, is_staff: bool, seen_us: i64, expires_us: i64
     now_us < expires_us && now_us - seen_us < (idle_s + unseen_s) * 1_000_000
 }
 
-/// Wrong codes, over all of a person's sign-ins under way, after which none is begun for a while.
-pub const WRONG_CODES_MAX: i64 = 20;
-
 /// What becomes of a refresh token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Refresh {

@@ -197,6 +197,11 @@ fn sid(answer: &Value, kind: &str) -> Result<String, SmsError> {
     sid.map(str::to_owned).ok_or_else(|| SmsError::Failed(format!("Twilio's answer has no {kind} sid")))
 }
 
+/// Whether a text can be the sid of a Verify service.
+pub fn is_service(text: &str) -> bool {
+    is_sid("VA", text)
+}
+
 fn is_sid(kind: &str, text: &str) -> bool {
     text.strip_prefix(kind).is_some_and(|rest| rest.len() == 32 && rest.bytes().all(|b| b.is_ascii_hexdigit()))
 }

@@ -239,6 +239,12 @@ pub fn people_after(connection: &mut dyn Connection, after: &Id, limit: i64) -> 
     connection.query(&sql, &[Value::Bytes(after), Value::Int(limit)])?.iter().map(person_row).collect()
 }
 
+/// Everyone who is more than a customer.
+pub fn staff(connection: &mut dyn Connection) -> Result<Vec<PersonRow>> {
+    let sql = format!("SELECT {} FROM people WHERE roles <> 'customer' ORDER BY id", PERSON.join(", "));
+    connection.query(&sql, &[])?.iter().map(person_row).collect()
+}
+
 /// The person with one of these blind indexes of their username.
 pub fn person_by_username(connection: &mut dyn Connection, indexes: &[Id]) -> Result<Option<PersonRow>> {
     Ok(select(connection, "people", PERSON, &["username_index"], indexes, person_row)?.pop())
@@ -592,10 +598,13 @@ pub fn sessions(connection: &mut dyn Connection, ids: &[Id]) -> Result<Vec<Sessi
     select(connection, "sessions", SESSION, &["id"], ids, session_row)
 }
 
-/// A person's sessions, newest first.
-pub fn sessions_of(connection: &mut dyn Connection, person: &Id) -> Result<Vec<SessionRow>> {
-    let sql = format!("SELECT {} FROM sessions WHERE person = ? ORDER BY id DESC LIMIT 200", SESSION.join(", "));
-    connection.query(&sql, &[Value::Bytes(person)])?.iter().map(session_row).collect()
+/// A person's sessions that have not ended, newest first.
+pub fn sessions_of(connection: &mut dyn Connection, person: &Id, now_us: i64) -> Result<Vec<SessionRow>> {
+    let sql = format!(
+        "SELECT {} FROM sessions WHERE person = ? AND ended_us IS NULL AND expires_us > ? ORDER BY id DESC",
+        SESSION.join(", ")
+    );
+    connection.query(&sql, &[Value::Bytes(person), Value::Int(now_us)])?.iter().map(session_row).collect()
 }
 
 fn session_row(row: &Row) -> Result<SessionRow> {
@@ -686,6 +695,12 @@ pub fn each_device(connection: &mut dyn Connection, each: &mut dyn FnMut(DeviceR
 /// A person's devices, oldest first.
 pub fn devices_of(connection: &mut dyn Connection, person: &Id) -> Result<Vec<DeviceRow>> {
     let sql = format!("SELECT {} FROM devices WHERE person = ? ORDER BY id LIMIT 200", DEVICE.join(", "));
+    connection.query(&sql, &[Value::Bytes(person)])?.iter().map(device_row).collect()
+}
+
+/// All of a person's devices that are not revoked.
+pub fn live_devices_of(connection: &mut dyn Connection, person: &Id) -> Result<Vec<DeviceRow>> {
+    let sql = format!("SELECT {} FROM devices WHERE person = ? AND revoked_us IS NULL ORDER BY id", DEVICE.join(", "));
     connection.query(&sql, &[Value::Bytes(person)])?.iter().map(device_row).collect()
 }
 

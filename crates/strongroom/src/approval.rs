@@ -80,7 +80,7 @@ pub enum ServiceVerb {
 /// What to do with keys of service accounts.
 #[derive(clap::Subcommand, Debug)]
 pub enum KeyVerb {
-    /// Make a key; it is shown once
+    /// Ask for a key; it is shown once, and good when a second person has approved it
     Make {
         /// usr_…
         service: String,
@@ -168,7 +168,10 @@ pub async fn services(global: &Global, verb: ServiceVerb) -> Outcome {
         ServiceVerb::Key(KeyVerb::Make { service, days }) => {
             let key = client.make_service_key(&service, days).await?;
             global.print(&data(&key), || {
-                format!("{}\nGood until {}. It is not shown again.", key.api_key, key.expires_at)
+                format!(
+                    "{}\nIt is not shown again. Good until {}, once a second person has approved it: `strongroom approval approve {}`.",
+                    key.api_key, key.expires_at, key.approval
+                )
             });
         }
         ServiceVerb::Key(KeyVerb::List { service }) => {

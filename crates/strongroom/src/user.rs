@@ -124,7 +124,10 @@ async fn ask_bank(global: &Global, verb: StaffVerb) -> Outcome {
         StaffVerb::Invite { role } => {
             let invitation = client.invite(&role).await?;
             global.print(&data(&invitation), || {
-                format!("{}\nGood for one person, as {role}, until {}.", invitation.code, invitation.expires_at)
+                let waits = invitation.approval.as_ref().map_or_else(String::new, |approval| {
+                    format!("\nA second person approves it first: `strongroom approval approve {approval}`.")
+                });
+                format!("{}\nGood for one person, as {role}, until {}.{waits}", invitation.code, invitation.expires_at)
             });
         }
         StaffVerb::List => {

@@ -56,6 +56,10 @@ impl Bank {
                 return Err(Error::field("factor", "unknown_factor", "This kind of factor is not set up for you."));
             }
             let to = email_of(tx, &row.person)?.ok_or(Error::BadCredentials)?;
+            if !has_verified_email(tx, &row.person)? {
+                let detail = "Your e-mail address was changed and is not verified yet: use another factor.";
+                return Err(Error::field("factor", "not_verified", detail));
+            }
             if row.sends >= SENDS_MAX {
                 return Err(Error::TooMany {
                     retry_after_s: (row.expires_us - tx.now_us).max(0) as u64 / 1_000_000 + 1,

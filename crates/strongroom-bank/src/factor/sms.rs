@@ -20,14 +20,17 @@ use strongroom_store::{Id, meta};
 use super::proof::{Given, Proof};
 use super::{begin, confirm, held, step_up, write_person};
 use crate::audit::{Event, Source};
-use crate::contact::{new_code, plain, text_of_code};
+use crate::contact::{begin_proof, new_code, plain, text_of_code};
 use crate::keyring::column;
+use crate::rows::Authenticated;
 use crate::sessions::{self, Caller};
 use crate::sign_in::{self, Purpose, live_challenge};
 use crate::tries::Against;
 use crate::tx::Tx;
 use crate::{Bank, Error, Result, clock};
 
+/// What a code has.
+const CODE_DIGITS: usize = 8;
 /// Codes sent for one sign-in.
 const SENDS_MAX: i64 = 3;
 /// When a code that was not used is ended at Twilio, which would take it for longer.
@@ -61,8 +64,7 @@ impl Bank {
                 let challenge = proof_id(&caller.person);
                 let before = identity::challenge(tx.connection, &challenge)?;
                 let before = before.map(|row| kept(tx, &row)).transpose()?.flatten();
-                identity::end_challenge(tx.connection, &challenge, tx.now_us)?;
-                sign_in::insert_challenge(tx, challenge, caller.person, Purpose::VerifyPhone)?;
+                begin_proof(tx, challenge, caller.person, Purpose::VerifyPhone)?;
                 Ok(Sending { challenge, sends: 1, to, before })
             })
             .await?;
@@ -72,6 +74,8 @@ impl Bank {
     /// Takes the code that was sent.
     pub async fn confirm_phone(&self, caller: &Caller, code: &str, source: &Source) -> Result<()> {
         let challenge = proof_id(&caller.person);
+        let (keys, asking, now_us) = (self.keys.clone(), caller.clone(), clock::now_us());
+        self.read(move |c| sessions::see(c, &keys, &asking, now_us)).await?;
         let approved = self.check_sms(&challenge, Purpose::VerifyPhone, code, source).await?;
         let caller = caller.clone();
         let met = self
@@ -132,6 +136,12 @@ impl Bank {
                     return Err(Error::field("factor", "unknown_factor", detail));
                 }
                 let to = phone_of(tx, &row.person)?.ok_or(Error::BadCredentials)?;
+                let person = identity::people(tx.connection, &[row.person])?.pop().ok_or(Error::BadCredentials)?;
+                person.check(tx.keys)?;
+                if person.phone_verified_us.is_none() {
+                    let detail = "Your phone number was changed and is not verified yet: use another factor.";
+                    return Err(Error::field("factor", "not_verified", detail));
+                }
                 if row.sends >= SENDS_MAX {
                     let retry_after_s = (row.expires_us - tx.now_us).max(0) as u64 / 1_000_000 + 1;
                     return Err(Error::TooMany { retry_after_s });
@@ -162,21 +172,30 @@ impl Bank {
             .change(move |tx| {
                 let row = live_challenge(tx.connection, tx.keys, &id, purpose, tx.now_us)?;
                 let Some(row) = row else { return Ok(None) };
-                tx.reserve(&[address, Against::factors(tx.keys, &row.person)])?;
+                let tried = Against::factors(tx.keys, &row.person);
+                tx.reserve(&[address, tried])?;
                 if purpose == Purpose::VerifyPhone {
                     identity::count_try(tx.connection, &id, row.tries + 1)?;
                 }
-                kept(tx, &row)
+                Ok(kept(tx, &row)?.map(|reference| (reference, tried)))
             })
             .await?;
-        let Some(reference) = reference else { return Ok(None) };
+        let Some((reference, tried)) = reference else { return Ok(None) };
+        if code.len() != CODE_DIGITS {
+            return Ok(None);
+        }
         let is_right = match self.sms.as_deref() {
             Some(Sms::Twilio(twilio)) if reference.starts_with("VE") => {
                 let service = self.sms_service(twilio).await?;
                 match twilio.check(&service, &reference, &code).await {
                     Ok(is_right) => is_right,
-                    Err(SmsError::Over) => false,
-                    Err(error) => return Err(told(error)),
+                    // Nothing but the code can be wrong with what is asked here.
+                    Err(SmsError::Over | SmsError::Number) => false,
+                    Err(error) => {
+                        // It was not looked at, so it was no try.
+                        self.change(move |tx| tx.take_back(address).and_then(|()| tx.take_back(tried))).await?;
+                        return Err(told(error));
+                    }
                 }
             }
             Some(Sms::Folder(_)) => strongroom_crypto::mac::equal(reference.as_bytes(), code.as_bytes()),
@@ -233,7 +252,8 @@ impl Bank {
         // One at a time, so that no second one is made.
         let _turn = self.sms_setup.lock().await;
         let held = self.read(|c| Ok(meta::value(c, SERVICE)?)).await?;
-        if let Some(service) = held.and_then(|held| String::from_utf8(held).ok()) {
+        let held = held.and_then(|held| String::from_utf8(held).ok());
+        if let Some(service) = held.filter(|held| strongroom_notify::sms::is_service(held)) {
             return Ok(service);
         }
         let service = twilio.create_service(&self.config.bank.name).await.map_err(told)?;

@@ -80,16 +80,21 @@ pub async fn service_keys(
     Ok(json(StatusCode::OK, &List { items: keys.collect(), next_cursor: None }))
 }
 
-/// `POST /v1/services/{id}/keys`
+/// `POST /v1/services/{id}/keys`: asks for it; the key is shown at once.
 pub async fn make_service_key(
     State(app): State<Arc<App>>,
     SignedIn(caller): SignedIn,
     Path(service): Path<String>,
     Json(body): Json<NewServiceKey>,
 ) -> Answer {
-    let key = app.bank.make_service_key(&caller, id(&service)?, body.days).await?;
-    let body = ServiceKey { id: key.id.to_string(), api_key: key.secret, expires_at: super::time(key.expires_us) };
-    Ok(json(StatusCode::CREATED, &body))
+    let key = app.bank.ask_for_service_key(&caller, id(&service)?, body.days).await?;
+    let body = ServiceKey {
+        id: key.id.to_string(),
+        api_key: key.secret,
+        expires_at: super::time(key.expires_us),
+        approval: key.approval.to_string(),
+    };
+    Ok(json(StatusCode::ACCEPTED, &body))
 }
 
 /// `DELETE /v1/services/{id}/keys/{key}`

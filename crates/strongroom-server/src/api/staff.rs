@@ -79,8 +79,12 @@ pub async fn invite(
     Json(body): Json<NewInvitation>,
 ) -> Answer {
     let invitation = app.bank.invite(&caller, &body.role).await?;
-    let body =
-        Invitation { code: invitation.code, role: invitation.role, expires_at: super::time(invitation.expires_us) };
+    let body = Invitation {
+        code: invitation.code,
+        role: invitation.role,
+        expires_at: super::time(invitation.expires_us),
+        approval: invitation.approval.map(|id| id.to_string()),
+    };
     Ok(json(StatusCode::CREATED, &body))
 }
 

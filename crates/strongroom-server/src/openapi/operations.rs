@@ -243,7 +243,7 @@ fn approvals() -> Vec<Operation> {
             .gives::<List<ServiceKeyItem>>(200),
         Operation::new("POST", "/v1/services/{id}/keys", "Make a key for a service account")
             .body::<NewServiceKey>()
-            .gives::<ServiceKey>(201),
+            .gives::<ServiceKey>(202),
         Operation::new("DELETE", "/v1/services/{id}/keys/{key}", "End a key").gives_nothing(204),
         Operation::new("POST", "/v1/keys/destroy", "Ask for the end of a version of a key; another person approves")
             .body::<KeyDestruction>()

@@ -187,15 +187,20 @@ fn a_service_account_shows_a_key_that_holds_until_its_end() {
             404,
             "people have none"
         );
-        let make = async || -> Value {
-            call(&admin.client, Method::POST, &keys, Some(json!({"days": 1}))).await.json().expect("JSON")
-        };
-        let (first, second) = (make().await, make().await);
+        let ask = async || asked(&admin, Method::POST, &keys, Some(json!({"days": 1}))).await;
+        let (first, second) = (ask().await, ask().await);
         let program = |key: &Value| {
             let key = key["api_key"].as_str().expect("text");
             bank.client().with_token(key).expect("a token is text")
         };
         let (one, two) = (program(&first), program(&second));
+        assert_eq!(call(&one, Method::GET, "/v1/audit?limit=1", None).await.status, 401, "one person is not enough");
+        for key in [&first, &second] {
+            let path = format!("/v1/approvals/{}", key["approval"].as_str().expect("text"));
+            let request: Value = call(&manager.client, Method::GET, &path, None).await.json().expect("JSON");
+            assert_eq!(approve(&admin, &request).await.status, 403);
+            assert_eq!(approve(&manager, &request).await.status, 200);
+        }
         assert_eq!(call(&one, Method::GET, "/v1/audit?limit=1", None).await.status, 200, "its role allows it");
         assert_eq!(call(&one, Method::GET, "/v1/approvals", None).await.status, 200);
         assert_eq!(call(&one, Method::POST, &keys, Some(json!({"days": 1}))).await.status, 403);
@@ -242,6 +247,7 @@ fn checklist_19_and_27_identifiers_are_masked() {
             let phone = own.phone.as_deref().expect("she has one");
             assert_eq!(seen["phone"], format!("\u{2022}\u{2022}\u{2022}\u{2022}{}", &phone[phone.len() - 4..]));
             assert_eq!(seen["full_name"] == json!(own.full_name), shows_name);
+            assert_eq!(seen["date_of_birth"], "\u{2022}\u{2022}\u{2022}\u{2022}");
         }
         let reveal = async |who: &Customer, body: Value| {
             call(&who.client, Method::POST, &format!("{path}/reveal"), Some(body)).await
@@ -264,6 +270,8 @@ fn checklist_19_and_27_identifiers_are_masked() {
         assert_ne!(masked["phone"], json!(own.phone), "it was shown once");
 
         // The auditor reads everything, masked, and changes nothing.
+        let log = call(&auditor.client, Method::GET, "/v1/audit?limit=20", None).await;
+        assert!(String::from_utf8_lossy(&log.body).contains(reason), "the reason is for the auditor, too");
         let account = customer.client.accounts(None, 1).await.expect("her accounts").items.remove(0);
         let entry = customer.client.entries(&account.id, None, 1).await.expect("her entries").items.remove(0);
         for path in [
@@ -297,7 +305,10 @@ fn checklist_19_and_27_identifiers_are_masked() {
             assert_eq!(call(&auditor.client, method, &path, Some(body)).await.status, 403, "{path}");
         }
     });
-    let tail = bank.run(&["audit", "tail", "--count", "20", "--json"]);
+    let tail = bank.run(&["audit", "tail", "--count", "40", "--json"]);
     let tail = String::from_utf8_lossy(&tail.stdout).into_owned();
     assert!(tail.contains("person.revealed") && tail.contains("She asked at the counter"), "{tail}");
+    for event in ["person.seen", "people.listed", "accounts.seen", "account.seen", "transfer.seen"] {
+        assert!(tail.contains(event), "{event}: {tail}");
+    }
 }

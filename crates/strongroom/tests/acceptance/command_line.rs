@@ -164,6 +164,7 @@ fn staff_at_their_terminals_ask_approve_and_look() {
     let service = admin.get(&["user", "find", "night-run"]);
     let key = admin.get(&["service", "key", "make", text(&service, "id"), "--days", "7"]);
     assert!(text(&key, "api_key").starts_with("sess_"));
+    manager.get(&["approval", "approve", text(&key, "approval"), "--yes"]);
     admin.get(&["service", "key", "end", text(&service, "id"), text(&key, "id")]);
     assert_eq!(admin.get(&["service", "key", "list", text(&service, "id")])["items"].as_array().map(Vec::len), Some(0));
 

@@ -82,7 +82,8 @@ fn a_lost_factor_is_replaced_after_two_proofs_and_a_day() {
         assert_eq!(prove("password", "not hers at all").await.status, 401);
         assert_eq!(prove("email", "00000000").await.status, 401);
         assert_eq!(prove("email", &code).await.status, 200);
-        assert_eq!(prove("email", &code).await.status, 401, "a code is good once");
+        let again: Value = prove("email", "00000000").await.json().expect("JSON");
+        assert_eq!(again["proven"], json!(["email"]), "what is proven is not looked at again");
         assert_eq!(finish().await, (409, "recovery_unproven".into()), "one proof is not enough");
         let waiting: Value = prove("password", &ana.password).await.json().expect("JSON");
         assert_eq!(waiting["proven"], json!(["email", "password"]));
@@ -91,13 +92,15 @@ fn a_lost_factor_is_replaced_after_two_proofs_and_a_day() {
         assert_eq!(finish().await, (409, "recovery_waiting".into()));
         assert_eq!(ana.client.me().await.expect("until then nothing changes").username, "ana");
         clock.set(24 * 3600 + 60);
-        let done: Value =
-            call(&anyone, "/v1/recoveries/finish", json!({"recovery": recovery})).await.json().expect("JSON");
+        assert_eq!(finish().await, (422, "invalid".into()), "with the factors the password is renewed, too");
+        let body = json!({"recovery": recovery, "new_password": "six brisk otters downstream"});
+        let done: Value = call(&anyone, "/v1/recoveries/finish", body).await.json().expect("JSON");
         assert_eq!(done["status"], "enrolment_required");
         assert!(letters.next().contains("was recovered"));
         assert_eq!(finish().await.0, 401, "it is over");
         // The old factor and the old device are worth nothing now; a new factor is enrolled.
-        let step = bank.client().sign_in("ana", &ana.password).await.expect("the password is the same");
+        assert!(bank.client().sign_in("ana", &ana.password).await.is_err());
+        let step = bank.client().sign_in("ana", "six brisk otters downstream").await.expect("the new password");
         assert!(matches!(step, SignInStep::EnrolmentRequired { .. }), "{step:?}");
         let token = done["enrolment_token"].as_str().expect("a token");
         let enrolling = bank.client().with_token(token).expect("a token is text");
@@ -154,5 +157,77 @@ fn a_lost_password_is_replaced_and_a_sign_in_ends_a_strangers_recovery() {
         let nobodys = begun(&bank, "nobody-at-all").await;
         assert_eq!(prove(&nobodys, "password", "anything at all").await.status, 401);
         assert_eq!(prove(&nobodys, "factor", &code(&ana.totp_secret)).await.status, 401);
+    });
+}
+
+/// Proofs are counted against the name, known or not; they give nobody more tries at the factor, and hold up no
+/// sign-in.
+#[test]
+fn proofs_are_counted_by_name_and_reset_nothing() {
+    let bank = TestBank::open(Engine::Sqlite);
+    block_on(async {
+        let ana = Customer::sign_up(&bank, "ana").await;
+        let anyone = bank.client();
+        let prove = async |recovery: &str, proof: &str, value: &str| {
+            let body = json!({"recovery": recovery, "proof": proof, "value": value});
+            call(&anyone, "/v1/recoveries/prove", body).await.status
+        };
+        let statuses = async |name: &str| {
+            let (first, second) = (begun(&bank, name).await, begun(&bank, name).await);
+            let mut seen = Vec::new();
+            for recovery in [&first, &first, &first, &first, &first, &second, &second] {
+                seen.push(prove(recovery, "password", "not theirs at all").await);
+            }
+            seen
+        };
+        let known = statuses("ana").await;
+        assert_eq!(known, statuses("nobody-at-all").await, "known and unknown names answer alike");
+        assert_eq!(known[5], 429, "over all recoveries of a name");
+        // The owner signs in as ever: their factors' tries are their own.
+        let step = bank.client().sign_in("ana", &ana.password).await.expect("the password is right");
+        let SignInStep::FactorRequired { challenge, .. } = step else { panic!("{step:?}") };
+        let factor = code_at(&ana.totp_secret, now_s() + 30);
+        bank.client().verify(&challenge, "totp", &factor).await.expect("nobody was held up");
+        // Wrong codes at sign-in stay counted, whatever is proven elsewhere.
+        let bela = Customer::sign_up(&bank, "bela").await;
+        let recovery = begun(&bank, "bela").await;
+        let step = bank.client().sign_in("bela", &bela.password).await.expect("the password is right");
+        let SignInStep::FactorRequired { challenge, .. } = step else { panic!("{step:?}") };
+        for _ in 0..4 {
+            assert!(bank.client().verify(&challenge, "totp", "000000").await.is_err());
+        }
+        assert_eq!(prove(&recovery, "password", &bela.password).await, 200);
+        let step = bank.client().sign_in("bela", &bela.password).await.expect("the password is right");
+        let SignInStep::FactorRequired { challenge, .. } = step else { panic!("{step:?}") };
+        assert!(bank.client().verify(&challenge, "totp", "000000").await.is_err());
+        let held = bank.client().verify(&challenge, "totp", "000000").await.expect_err("the fifth was the last");
+        assert_eq!(held.status(), Some(429));
+    });
+}
+
+/// A new password, or other contact data, ends what a stranger has under way.
+#[test]
+fn whoever_shows_that_they_are_there_ends_recoveries_and_proofs() {
+    let bank = TestBank::open(Engine::Sqlite);
+    block_on(async {
+        let (ana, mut letters) = verified(&bank, "ana").await;
+        let recovery = begun(&bank, "ana").await;
+        let prove = async |proof: &str, value: &str| {
+            let body = json!({"recovery": recovery, "proof": proof, "value": value});
+            call(&bank.client(), "/v1/recoveries/prove", body).await.status
+        };
+        assert_eq!(prove("email", &letters.code()).await, 200);
+        assert_eq!(prove("password", &ana.password).await, 200);
+        let body = json!({"current_password": ana.password, "new_password": "six brisk otters downstream"});
+        assert_eq!(call(&ana.client, "/v1/me/password", body).await.status, 204);
+        let ended = refused(&bank.client(), "/v1/recoveries/finish", json!({"recovery": recovery})).await;
+        assert_eq!(ended.0, 401);
+        // A code that was sent to one address proves nothing of the next one.
+        assert_eq!(call(&ana.client, "/v1/me/email/send", json!({})).await.status, 202);
+        let code = letters.code();
+        let content = Content::json(&json!({"email": "victim@example.com"})).expect("it is JSON");
+        let changed = ana.client.send(Method::PATCH, "/v1/me", Some(content)).await.expect("the bank answers");
+        assert_eq!(changed.status, 200);
+        assert_eq!(call(&ana.client, "/v1/me/email/confirm", json!({"code": code})).await.status, 422);
     });
 }

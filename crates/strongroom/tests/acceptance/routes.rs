@@ -7,9 +7,9 @@ use serde_json::{Value, json};
 use strongroom_client::{Client, Content, Method};
 use strongroom_server::PUBLIC_ROUTES;
 
-use crate::approvals::{approve, asked, call};
+use crate::approvals::{approve, asked};
 use crate::bank::{Engine, TestBank, block_on};
-use crate::customer::Customer;
+use crate::customer::{Customer, now_s};
 
 /// Who asks. Objects in a path are the owner's; the person of `/v1/users/{id}` is a third customer.
 const WHO: [&str; 7] = ["nobody", "owner", "other customer", "teller", "manager", "admin", "auditor"];
@@ -33,7 +33,7 @@ const EXPECTED: &[(&str, [u16; 7])] = &[
     ("DELETE /v1/roles/{name}", [401, 403, 403, 403, 403, 202, 403]),
     ("POST /v1/services", [401, 403, 403, 403, 403, 202, 403]),
     ("GET /v1/services/{id}/keys", [401, 403, 403, 403, 403, 200, 200]),
-    ("POST /v1/services/{id}/keys", [401, 403, 403, 403, 403, 201, 403]),
+    ("POST /v1/services/{id}/keys", [401, 403, 403, 403, 403, 202, 403]),
     ("DELETE /v1/services/{id}/keys/{key}", [401, 403, 403, 403, 403, 204, 403]),
     ("POST /v1/keys/destroy", [401, 403, 403, 403, 403, 202, 403]),
     ("GET /v1/approvals", [401, 403, 403, 403, 200, 200, 200]),
@@ -118,7 +118,10 @@ impl Scene {
         assert_eq!(approve(&manager, &service).await.status, 200);
         let service = admin.client.find_person("report").await.expect("found by name").expect("there is one").id;
         let path = format!("/v1/services/{service}/keys");
-        let key: Value = call(&admin.client, Method::POST, &path, Some(json!({"days": 1}))).await.json().expect("JSON");
+        let key = asked(&admin, Method::POST, &path, Some(json!({"days": 1}))).await;
+        let request =
+            manager.client.approval(key["approval"].as_str().expect("text")).await.expect("a manager may look");
+        manager.client.approve(&manager.signer(), &request, now_s()).await.expect("a manager may");
         let roles = format!("/v1/users/{}/roles", third.id);
         let request = asked(&admin, Method::PUT, &roles, Some(json!({"roles": ["customer"]}))).await;
         let ids = BTreeMap::from([

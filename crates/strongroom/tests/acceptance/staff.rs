@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 use strongroom_api::Enrolment;
 
 use crate::bank::{Engine, TestBank, block_on};
-use crate::customer::Customer;
+use crate::customer::{Customer, now_s};
 
 #[test]
 fn staff_are_invited_and_handle_people_without_seeing_their_data() {
@@ -24,6 +24,12 @@ fn staff_are_invited_and_handle_people_without_seeing_their_data() {
             date_of_birth: None,
             address: None,
         };
+        let early = bank.client().enrol(&enrolment("new.teller")).await.expect_err("a second person has not approved");
+        assert_eq!(early.code(), Some("enrolment_refused"));
+        let manager = Customer::sign_in(&bank, "manager").await;
+        let approval = invitation.approval.as_deref().expect("staff are invited by two");
+        let request = manager.client.approval(approval).await.expect("a manager may look");
+        manager.client.approve(&manager.signer(), &request, now_s()).await.expect("a manager may");
         bank.client().enrol(&enrolment("new.teller")).await.expect("the code is good");
         let again = bank.client().enrol(&enrolment("second.teller")).await.expect_err("for one person");
         assert_eq!(again.code(), Some("enrolment_refused"));
