@@ -104,7 +104,8 @@ fn oneself() -> Vec<Operation> {
         Operation::new("GET", "/v1/me", "One's own data").gives::<Me>(200),
         Operation::new("PATCH", "/v1/me", "Change one's own data; contact data with a fresh factor")
             .body::<ProfileChange>()
-            .gives::<Me>(200),
+            .gives::<Me>(200)
+            .refuses(&[409]),
         Operation::new("POST", "/v1/me/password", "Change one's password")
             .body::<PasswordChange>()
             .gives_nothing(204)
@@ -114,7 +115,8 @@ fn oneself() -> Vec<Operation> {
             .refuses(&[422, 429]),
         Operation::new("POST", "/v1/me/email/confirm", "Prove that one reads one's mail")
             .body::<SentCode>()
-            .gives_nothing(204),
+            .gives_nothing(204)
+            .refuses(&[429]),
         Operation::new("POST", "/v1/me/phone/send", "Have a code sent to one's telephone")
             .gives_nothing(202)
             .refuses(&[422, 429]),
@@ -228,7 +230,8 @@ fn administration() -> Vec<Operation> {
             .body::<RoleDefinition>()
             .gives::<Approval>(202),
         Operation::new("DELETE", "/v1/roles/{name}", "Ask for a role's end; another person approves")
-            .gives::<Approval>(202),
+            .gives::<Approval>(202)
+            .refuses(&[409]),
     ]
 }
 
