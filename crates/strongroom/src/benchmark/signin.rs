@@ -76,6 +76,8 @@ pub async fn run(global: &Global, args: Args) -> Outcome {
         lane.await.map_err(failed)??;
     }
     let memory_mib = bank.memory_mib();
+    // Before and after: the speed of a shared machine changes from minute to minute.
+    let hash = (hash + hash_time(cores)?) / 2;
     let token = anonymous.refresh(inquirer.refresh_token()).await?.access_token;
     let checks = token_checks(&mut bank, &token)?;
     report(global, &args, &Figures { cores, hash, rate, memory_mib, checks }, &latencies);

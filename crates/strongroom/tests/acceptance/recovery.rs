@@ -96,7 +96,7 @@ fn a_lost_factor_is_replaced_after_two_proofs_and_a_day() {
         let body = json!({"recovery": recovery, "new_password": "six brisk otters downstream"});
         let done: Value = call(&anyone, "/v1/recoveries/finish", body).await.json().expect("JSON");
         assert_eq!(done["status"], "enrolment_required");
-        assert!(letters.next().contains("was recovered"));
+        assert!((0..2).any(|_| letters.next().contains("was recovered")), "beside the notice of the new password");
         assert_eq!(finish().await.0, 401, "it is over");
         // The old factor and the old device are worth nothing now; a new factor is enrolled.
         assert!(bank.client().sign_in("ana", &ana.password).await.is_err());
