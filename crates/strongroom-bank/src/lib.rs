@@ -304,7 +304,8 @@ impl Bank {
             readers: Arc::new(Readers { database, idle: Mutex::default() }),
             published,
             counters,
-            hashing: Arc::new(Semaphore::new(cores)),
+            // One more than cores: it goes on while another one hands over.
+            hashing: Arc::new(Semaphore::new(cores + 1)),
             hash_queue: Arc::new(Semaphore::new(cores * HASHES_WAITING_PER_CORE)),
             known_devices: Known::default(),
             known_numbers: Known::default(),

@@ -73,9 +73,13 @@ impl Bank {
     pub async fn sign_in(&self, username: &str, password: &str, source: &Source) -> Result<FirstStep> {
         let normal = blind::normal_username(username).unwrap_or_default();
         let tried = [Against::password(&self.keys, &normal), Against::address(&self.keys, source)];
-        self.change(move |tx| tx.reserve(&tried)).await?;
         let indexes = self.keys.indexes().all(Field::Username, &normal);
-        let person = self.read(move |c| Ok(identity::person_by_username(c, &indexes)?)).await?;
+        let person = self
+            .change(move |tx| {
+                tx.reserve(&tried)?;
+                Ok(identity::person_by_username(tx.connection, &indexes)?)
+            })
+            .await?;
         let person = person.filter(|row| row.check(&self.keys).is_ok());
         let hash = person.as_ref().and_then(|row| self.password_hash(row));
         let checked = self.check_password(password, hash).await?;
