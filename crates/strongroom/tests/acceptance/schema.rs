@@ -13,7 +13,7 @@ use crate::customer::Customer;
 const CHECKS: &str = "not_a_server_error,status_code_conformance,content_type_conformance,response_headers_conformance,\
                       response_schema_conformance,negative_data_rejection,unsupported_method,missing_required_header";
 /// Calls of each operation, at most, beside those that cover the description by rule.
-const EXAMPLES: &str = "45";
+const EXAMPLES: &str = "25";
 const CASES_MIN: u64 = 5_000;
 
 fn schemathesis() -> PathBuf {
@@ -39,7 +39,8 @@ fn ask(bank: &TestBank, config: &Path, token: Option<&str>) -> u64 {
     command.arg("--config-file").arg(config).arg("run").arg(format!("{}/openapi.json", bank.address()));
     command.arg("--tls-verify").arg(bank.ca_file()).args(["--checks", CHECKS, "--max-examples", EXAMPLES]);
     command.args(["--phases", "coverage,fuzzing", "--continue-on-failure", "--seed", "7", "--warnings", "off"]);
-    command.args(["--workers", "2", "--report", "json", "--report-json-path"]).arg(&report);
+    // One worker: Python 3.11 parses its own sources by several threads at once into an error now and then.
+    command.args(["--workers", "1", "--report", "json", "--report-json-path"]).arg(&report);
     if let Some(token) = token {
         command.args(["--header", &format!("Authorization: Bearer {token}")]);
     }
