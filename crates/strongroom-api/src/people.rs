@@ -224,7 +224,31 @@ bodies! {
         /// `totp`, `email`, `sms`, `recovery` or `passkey`.
         factor: String,
         /// The code.
-        code: String,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        code: Option<String>,
+        /// What `navigator.credentials.get` gave, binary members in base64url.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        assertion: Option<Value>,
+    }
+
+    /// `POST /v1/sessions/step-up/send`
+    StepUpCode {
+        /// `email`, `sms` or `passkey`.
+        factor: String,
+    }
+
+    /// What a browser is to ask a passkey of someone signed in.
+    StepUpRequest {
+        /// For `navigator.credentials.get`, binary members in base64url.
+        options: Value,
+    }
+
+    /// `POST /v1/recoveries/send`
+    SendProof {
+        /// From `POST /v1/recoveries`.
+        recovery: String,
+        /// `sms`.
+        proof: String,
     }
 
     /// An item of `GET /v1/me/factors`.

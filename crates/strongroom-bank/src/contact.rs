@@ -87,7 +87,7 @@ impl Bank {
             let id = proof_id(&caller.person);
             begin_proof(tx, id, caller.person, Purpose::VerifyEmail)?;
             keep_code(tx, &id, 1, &code)?;
-            send_code(tx, &caller.person, &to, &code, "confirm that this address is yours")
+            send_code(tx, &caller.person, &to, &code, Purpose::VerifyEmail.words())
         })
         .await
     }

@@ -61,6 +61,7 @@ pub mod service_account;
 pub mod sessions;
 pub mod sign_in;
 pub mod staff;
+mod step_up;
 mod tries;
 mod tx;
 pub mod verification;

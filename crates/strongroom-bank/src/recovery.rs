@@ -4,9 +4,11 @@
 //! there ends it: a sign-in, a step-up, a new password, changed contact data or factors.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use strongroom_crypto::blind;
+use strongroom_crypto::digest::sha256_parts;
 use strongroom_crypto::password::Checked;
 use strongroom_crypto::random;
 use strongroom_identity::factor::FactorKind;
@@ -18,6 +20,7 @@ use strongroom_store::{Id, factors};
 use crate::audit::{Event, Source};
 use crate::contact::{has_verified_email, new_code, plain, text_of_code};
 use crate::factor::proof::{self, Proof};
+use crate::factor::sms::{self, Approved};
 use crate::factor::{NOBODY, held, write_person};
 use crate::keyring::column;
 use crate::keyring::indexes::Field;
@@ -60,6 +63,8 @@ struct Kept {
 
 /// A code that was sent is good for so long.
 const CODE_US: i64 = 300_000_000;
+/// Longer than it takes to have a code looked at elsewhere.
+const SMS_LOOK: Duration = Duration::from_secs(2);
 const HOURS: u32 = 24;
 /// The owner needs some time to see a notice.
 const HOURS_MIN: u32 = 1;
@@ -118,10 +123,43 @@ impl Bank {
         .await
     }
 
+    /// Has a code sent to the verified telephone number behind a recovery, if there is one. The answer tells
+    /// nothing; it goes out after it.
+    pub async fn send_recovery_sms(self: &Arc<Self>, token: &str) -> Result<()> {
+        self.may_send_sms()?;
+        let id = recovery_of(token)?;
+        let asked = sms_challenge(&id);
+        let person = self
+            .change(move |tx| {
+                let row = live(tx, &id)?;
+                if let Some(before) =
+                    identity::challenge(tx.connection, &asked)?.filter(|row| row.expires_us > tx.now_us)
+                {
+                    let retry_after_s = (before.expires_us - tx.now_us) as u64 / 1_000_000 + 1;
+                    return Err(Error::TooMany { retry_after_s });
+                }
+                let username = kept(tx, &row)?.username;
+                tx.reserve(&[Against::recovering(tx.keys, &username)])?;
+                identity::end_challenge(tx.connection, &asked, tx.now_us)?;
+                sign_in::insert_challenge(tx, asked, row.person, Purpose::RecoverPhone)?;
+                Ok(row.person)
+            })
+            .await?;
+        if person != NOBODY {
+            let bank = self.clone();
+            tokio::spawn(async move {
+                if let Err(error) = bank.text_code(asked, Purpose::RecoverPhone).await {
+                    tracing::info!(%error, "a recovery's SMS was not sent");
+                }
+            });
+        }
+        Ok(())
+    }
+
     /// Takes a proof. What it is worth depends on what was proven before.
     pub async fn prove_recovery(&self, token: &str, evidence: &str, value: &str, source: &Source) -> Result<Progress> {
         let (id, value, source) = (recovery_of(token)?, value.to_owned(), source.clone());
-        let unknown = || Error::field("proof", "unknown_proof", "Give one of password, email, factor.");
+        let unknown = || Error::field("proof", "unknown_proof", "Give one of password, email, sms, factor.");
         let evidence = Evidence::from_name(evidence).ok_or_else(unknown)?;
         let address = Against::address(&self.keys, &source);
         let (before, row) = self
@@ -148,6 +186,11 @@ impl Bank {
             }
             Evidence::Email | Evidence::Sms | Evidence::Factor => false,
         };
+        let asked = sms_challenge(&id);
+        let approved = match evidence {
+            Evidence::Sms => self.check_recovery_sms(&asked, &value, &source).await,
+            _ => None,
+        };
         let wait_us = i64::from(self.config.factors.recovery_hours.unwrap_or(HOURS).max(HOURS_MIN)) * 3_600_000_000;
         let progress = self
             .change(move |tx| {
@@ -156,7 +199,7 @@ impl Bank {
                 let is_met = match evidence {
                     Evidence::Password => matches,
                     Evidence::Email => takes_code(&mut kept, &plain(&value), tx.now_us),
-                    Evidence::Sms => false,
+                    Evidence::Sms => takes_sms(tx, &asked, approved.as_ref())?,
                     Evidence::Factor => takes_factor(tx, &row.person, &value)?,
                 };
                 if !is_met {
@@ -171,6 +214,15 @@ impl Bank {
             })
             .await?;
         progress.ok_or(Error::BadCredentials)
+    }
+
+    /// Looks at a code, in the same time whether or not one was sent and looked at elsewhere.
+    async fn check_recovery_sms(&self, asked: &Id, code: &str, source: &Source) -> Option<Approved> {
+        let answer_at = tokio::time::Instant::now() + SMS_LOOK;
+        let approved = self.check_sms(asked, Purpose::RecoverPhone, code, source).await;
+        tokio::time::sleep_until(answer_at).await;
+        // Why it could not be looked at stands in the log.
+        approved.unwrap_or_default()
     }
 
     /// Ends a recovery whose waiting time is over. What was not proven is renewed, every session ends, every
@@ -216,6 +268,23 @@ impl Bank {
 fn recovery_of(token: &str) -> Result<Id> {
     let secret = token.strip_prefix("rcv_").and_then(hex::decode_32).ok_or(Error::BadCredentials)?;
     Ok(challenge_id(&secret))
+}
+
+/// The challenge of the code that goes to the telephone.
+fn sms_challenge(recovery: &Id) -> Id {
+    let mut id = [0; 16];
+    id.copy_from_slice(&sha256_parts(&[b"strongroom recover phone v1\0", recovery])[..16]);
+    id
+}
+
+fn takes_sms(tx: &mut Tx<'_>, asked: &Id, approved: Option<&Approved>) -> Result<bool> {
+    let row = sign_in::live_challenge(tx.connection, tx.keys, asked, Purpose::RecoverPhone, tx.now_us)?;
+    let Some(row) = row else { return Ok(false) };
+    let is_approved = sms::is_approved(tx, &row, approved)?;
+    if is_approved {
+        identity::end_challenge(tx.connection, asked, tx.now_us)?;
+    }
+    Ok(is_approved)
 }
 
 fn live(tx: &mut Tx<'_>, id: &Id) -> Result<ChallengeRow> {

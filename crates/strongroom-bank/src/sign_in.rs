@@ -17,7 +17,7 @@ use crate::factor::proof::{self, Given, Proof};
 use crate::keyring::indexes::Field;
 use crate::keyring::{Keyring, column};
 use crate::rows::Authenticated;
-use crate::sessions::{self, Caller, NewSession, SignedIn};
+use crate::sessions::{self, NewSession, SignedIn};
 use crate::tries::Against;
 use crate::tx::Tx;
 use crate::{Bank, Error, Result, clock, factor, hex};
@@ -55,15 +55,28 @@ pub(crate) enum Purpose {
     Recover = 5,
     /// To prove that a telephone number is somebody's.
     VerifyPhone = 6,
+    /// To give a factor again while signed in.
+    StepUp = 7,
+    /// To get back in with a telephone that is still there.
+    RecoverPhone = 8,
 }
 
 impl Purpose {
     fn valid_s(self) -> i64 {
         match self {
             Purpose::Recover => recovery::PROVING_S,
-            Purpose::SignIn | Purpose::Enrol | Purpose::Passkey | Purpose::VerifyEmail | Purpose::VerifyPhone => {
-                rules::CHALLENGE_S
-            }
+            _ => rules::CHALLENGE_S,
+        }
+    }
+
+    /// What a code is for, to whom it is sent.
+    pub(crate) fn words(self) -> &'static str {
+        match self {
+            Purpose::SignIn | Purpose::Enrol | Purpose::Passkey => "sign in",
+            Purpose::VerifyEmail => "confirm that this address is yours",
+            Purpose::VerifyPhone => "confirm that this number is yours",
+            Purpose::Recover | Purpose::RecoverPhone => "get back into your account",
+            Purpose::StepUp => "confirm that it is you",
         }
     }
 }
@@ -131,32 +144,8 @@ impl Bank {
         source: &Source,
     ) -> Result<SignedIn> {
         let (id, new, source) = (challenge_of(challenge)?, NewSession::random(browser), source.clone());
-        let proof = self.checked_sms(&id, proof, &source).await?;
+        let proof = self.checked_sms(&id, Purpose::SignIn, proof, &source).await?;
         let met = self.change(move |tx| meet_challenge(tx, &id, None, &proof, &new, &source)).await?;
-        Ok(self.welcome(&met.ok_or(Error::BadCredentials)?))
-    }
-
-    /// A factor given again by someone signed in: a new session takes the place of theirs, and may do
-    /// for some minutes what is sensitive.
-    pub async fn step_up(&self, caller: &Caller, proof: Proof, source: &Source) -> Result<SignedIn> {
-        let (caller, source) = (caller.clone(), source.clone());
-        let id10 = random::bytes();
-        let secret = random::bytes();
-        let met = self
-            .change(move |tx| {
-                let seen = sessions::see(tx.connection, tx.keys, &caller, tx.now_us)?;
-                if !try_factor(tx, &seen.person.id, None, &proof, &source)? {
-                    return Ok(None);
-                }
-                let new = NewSession { id10, secret, browser: seen.session.kind == sessions::BROWSER };
-                end_recoveries(tx, &seen.person.id)?;
-                // It goes on in the other's place, and ends when that one would have.
-                let opened = sessions::open_until(tx, seen.person.id, &new, seen.session.expires_us)?;
-                tx.audit(Event::by(&caller, "session.stepped_up").on(opened.0.id).from(&source))?;
-                sessions::end(tx, seen.session)?;
-                Ok(Some(opened))
-            })
-            .await?;
         Ok(self.welcome(&met.ok_or(Error::BadCredentials)?))
     }
 

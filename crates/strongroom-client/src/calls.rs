@@ -94,7 +94,7 @@ impl Client {
 
     /// A factor given again: a new session that may do for some minutes what is sensitive.
     pub async fn step_up(&self, factor: &str, code: &str) -> Result<Session> {
-        let body = StepUp { factor: factor.into(), code: code.into() };
+        let body = StepUp { factor: factor.into(), code: Some(code.into()), assertion: None };
         self.call(Method::POST, "/v1/sessions/step-up", Some(&body)).await
     }
 

@@ -1,4 +1,4 @@
-// Passkeys: making one on the security page, and signing in with one. The server's options hold binary
+// Passkeys: making one on the security page, signing in with one, and giving one again. The server's options hold binary
 // members in base64url; so do the answers.
 
 const make = document.querySelector("[data-make-passkey]");
@@ -6,7 +6,7 @@ const use = document.querySelector("[data-use-passkey]");
 
 if (window.PublicKeyCredential) {
   if (make) offer(make, add);
-  if (use) offer(use, signIn);
+  if (use) offer(use, sign);
 }
 
 /** Shows a form that was hidden for browsers without passkeys, and runs what it is for. */
@@ -54,8 +54,12 @@ async function add(form) {
   form.submit();
 }
 
-async function signIn(form) {
-  const answer = await fetch("/v1/sessions/passkey", { method: "POST", cache: "no-store" });
+async function sign(form) {
+  const answer = await fetch(form.dataset.ask, {
+    method: "POST",
+    body: new URLSearchParams({ csrf: form.elements.csrf.value }),
+    cache: "no-store",
+  });
   if (!answer.ok) throw new Error("refused");
   const { challenge, options } = await answer.json();
   options.publicKey.challenge = bytes(options.publicKey.challenge);

@@ -20,6 +20,7 @@ mod reply;
 mod security;
 mod sign_in;
 mod sign_up;
+mod step_up;
 mod transfers;
 mod visitor;
 mod words;
@@ -42,6 +43,7 @@ pub fn routes() -> Router<Arc<App>> {
         .route("/sign-in/code", get(sign_in::code_page).post(sign_in::code))
         .route("/sign-in/send", get(sign_in::to_landing).post(sign_in::send))
         .route("/recover", get(recover::page).post(recover::begin))
+        .route("/recover/send", post(recover::send))
         .route("/recover/prove", post(recover::prove))
         .route("/recover/finish", post(recover::finish))
         .route("/recover/stop", post(recover::stop))
@@ -51,7 +53,10 @@ pub fn routes() -> Router<Arc<App>> {
         .route("/contact/{kind}/factor", post(contact::add_factor))
         .route("/security/password", post(security::password))
         .route("/sign-in/passkey", post(sign_in::passkey))
-        .route("/step-up", get(security::step_up_page).post(security::step_up))
+        .route("/step-up", get(step_up::page).post(step_up::code))
+        .route("/step-up/send", post(step_up::send))
+        .route("/step-up/ask", post(step_up::ask))
+        .route("/step-up/passkey", post(step_up::passkey))
         .route("/security", get(security::page))
         .route("/security/recovery", post(security::recovery))
         .route("/security/factors/{id}/remove", post(security::remove))

@@ -4,6 +4,7 @@
 use strongroom_crypto::random;
 use strongroom_identity::factor::FactorKind;
 use strongroom_ledger::id::FactorId;
+use strongroom_store::Id;
 use strongroom_store::factors::FactorRow;
 use strongroom_store::identity::{self, ChallengeRow};
 
@@ -46,10 +47,15 @@ impl Bank {
 
     /// Sends a code for a sign-in that is under way. Sending again does not give more tries.
     pub async fn send_email_code(&self, challenge: &str) -> Result<()> {
+        self.mail_code(sign_in::challenge_of(challenge)?, Purpose::SignIn).await
+    }
+
+    /// Sends a code for a challenge of this purpose.
+    pub(crate) async fn mail_code(&self, id: Id, purpose: Purpose) -> Result<()> {
         self.may_send_codes()?;
-        let (id, code) = (sign_in::challenge_of(challenge)?, new_code());
+        let code = new_code();
         self.change(move |tx| {
-            let row = sign_in::live_challenge(tx.connection, tx.keys, &id, Purpose::SignIn, tx.now_us)?;
+            let row = sign_in::live_challenge(tx.connection, tx.keys, &id, purpose, tx.now_us)?;
             let row = row.ok_or(Error::BadCredentials)?;
             let rows = held(tx.connection, tx.keys, &row.person)?;
             if !rows.iter().any(|f| f.kind == FactorKind::Email as i64 && f.confirmed_us.is_some()) {
@@ -67,7 +73,7 @@ impl Bank {
             }
             tx.reserve(&[Against::sending(tx.keys, &row.person)])?;
             keep_code(tx, &id, row.sends + 1, &code)?;
-            send_code(tx, &row.person, &to, &code, "sign in")
+            send_code(tx, &row.person, &to, &code, purpose.words())
         })
         .await
     }

@@ -87,10 +87,14 @@ impl Bank {
 
     /// Asks for a passkey as the second step of a sign-in.
     pub async fn ask_for_passkey(&self, challenge: &str) -> Result<Value> {
-        let id = sign_in::challenge_of(challenge)?;
+        self.ask_passkey(sign_in::challenge_of(challenge)?, Purpose::SignIn).await
+    }
+
+    /// What a passkey is to sign for a challenge of this purpose.
+    pub(crate) async fn ask_passkey(&self, id: Id, purpose: Purpose) -> Result<Value> {
         let asked = self.site.ask().map_err(|e| Error::Internal(e.to_string()))?;
         self.change(move |tx| {
-            let row = sign_in::live_challenge(tx.connection, tx.keys, &id, Purpose::SignIn, tx.now_us)?;
+            let row = sign_in::live_challenge(tx.connection, tx.keys, &id, purpose, tx.now_us)?;
             let row = row.ok_or(Error::BadCredentials)?;
             keep_state(tx, &id, row.sends + 1, &asked.state)
         })
@@ -107,10 +111,17 @@ impl Bank {
         source: &Source,
     ) -> Result<SignedIn> {
         let id = sign_in::challenge_of(challenge)?;
+        let (person, proof) = self.answered(id, &[Purpose::SignIn, Purpose::Passkey], answer).await?;
+        let (new, source) = (NewSession::random(browser), source.clone());
+        let met = self.change(move |tx| sign_in::meet_challenge(tx, &id, Some(&person), &proof, &new, &source)).await?;
+        Ok(self.welcome(&met.ok_or(Error::BadCredentials)?))
+    }
+
+    /// Whose passkey has signed what a challenge of one of these purposes asks, and whether it was right.
+    pub(crate) async fn answered(&self, id: Id, purposes: &'static [Purpose], answer: &Value) -> Result<(Id, Proof)> {
         let (keys, now_us, claimed) = (self.keys.clone(), clock::now_us(), self.site.claimed(answer));
         let asked = self
             .read(move |c| {
-                let purposes = [Purpose::SignIn, Purpose::Passkey];
                 let row = purposes
                     .iter()
                     .find_map(|purpose| sign_in::live_challenge(c, &keys, &id, *purpose, now_us).transpose());
@@ -123,10 +134,7 @@ impl Bank {
             .await?;
         let Some((person, state, passkeys)) = asked else { return Err(Error::BadCredentials) };
         let met = if claimed == Some(person) { check(&self.site, &state, answer, passkeys) } else { None };
-        let proof = Proof { kind: FactorKind::Passkey, given: Given::Passkey(met) };
-        let (new, source) = (NewSession::random(browser), source.clone());
-        let met = self.change(move |tx| sign_in::meet_challenge(tx, &id, Some(&person), &proof, &new, &source)).await?;
-        Ok(self.welcome(&met.ok_or(Error::BadCredentials)?))
+        Ok((person, Proof { kind: FactorKind::Passkey, given: Given::Passkey(met) }))
     }
 }
 

@@ -68,7 +68,7 @@ impl Bank {
                 Ok(Sending { challenge, sends: 1, to, before })
             })
             .await?;
-        self.send_sms(sending, "confirm that this number is yours").await
+        self.send_sms(sending, Purpose::VerifyPhone).await
     }
 
     /// Takes the code that was sent.
@@ -124,14 +124,20 @@ impl Bank {
 
     /// Sends a code for a sign-in that is under way. Sending again does not give more tries.
     pub async fn send_sms_code(&self, challenge: &str) -> Result<()> {
+        self.text_code(sign_in::challenge_of(challenge)?, Purpose::SignIn).await
+    }
+
+    /// Sends a code for a challenge of this purpose.
+    pub(crate) async fn text_code(&self, id: Id, purpose: Purpose) -> Result<()> {
         self.may_send_sms()?;
-        let id = sign_in::challenge_of(challenge)?;
         let sending = self
             .change(move |tx| {
-                let row = live_challenge(tx.connection, tx.keys, &id, Purpose::SignIn, tx.now_us)?;
+                let row = live_challenge(tx.connection, tx.keys, &id, purpose, tx.now_us)?;
                 let row = row.ok_or(Error::BadCredentials)?;
                 let rows = held(tx.connection, tx.keys, &row.person)?;
-                if !rows.iter().any(|f| f.kind == FactorKind::Sms as i64 && f.confirmed_us.is_some()) {
+                let is_factor = rows.iter().any(|f| f.kind == FactorKind::Sms as i64 && f.confirmed_us.is_some());
+                // Whoever has lost the rest may still have their telephone, factor or not.
+                if !is_factor && purpose != Purpose::RecoverPhone {
                     let detail = "This kind of factor is not set up for you.";
                     return Err(Error::field("factor", "unknown_factor", detail));
                 }
@@ -151,14 +157,20 @@ impl Bank {
                 Ok(Sending { challenge: id, sends: row.sends + 1, to, before })
             })
             .await?;
-        self.send_sms(sending, "sign in").await
+        self.send_sms(sending, purpose).await
     }
 
     /// A code that somebody typed, after it was looked at: what goes on with it belongs to the writer.
-    pub(crate) async fn checked_sms(&self, challenge: &Id, proof: Proof, source: &Source) -> Result<Proof> {
+    pub(crate) async fn checked_sms(
+        &self,
+        challenge: &Id,
+        purpose: Purpose,
+        proof: Proof,
+        source: &Source,
+    ) -> Result<Proof> {
         match (proof.kind, &proof.given) {
             (FactorKind::Sms, Given::Code(code)) => {
-                let approved = self.check_sms(challenge, Purpose::SignIn, code, source).await?;
+                let approved = self.check_sms(challenge, purpose, code, source).await?;
                 Ok(Proof { kind: FactorKind::Sms, given: Given::Sms(approved) })
             }
             _ => Ok(proof),
@@ -166,14 +178,24 @@ impl Bank {
     }
 
     /// Counts a try, then looks at the code: elsewhere, where it was made.
-    async fn check_sms(&self, id: &Id, purpose: Purpose, code: &str, source: &Source) -> Result<Option<Approved>> {
+    pub(crate) async fn check_sms(
+        &self,
+        id: &Id,
+        purpose: Purpose,
+        code: &str,
+        source: &Source,
+    ) -> Result<Option<Approved>> {
         let (id, code, address) = (*id, plain(code), Against::address(&self.keys, source));
         let reference = self
             .change(move |tx| {
                 let row = live_challenge(tx.connection, tx.keys, &id, purpose, tx.now_us)?;
                 let Some(row) = row else { return Ok(None) };
-                let tried = Against::factors(tx.keys, &row.person);
-                tx.reserve(&[address, tried])?;
+                let tried = match purpose {
+                    // It was counted with the other proofs.
+                    Purpose::RecoverPhone => Vec::new(),
+                    _ => vec![address, Against::factors(tx.keys, &row.person)],
+                };
+                tx.reserve(&tried)?;
                 if purpose == Purpose::VerifyPhone {
                     identity::count_try(tx.connection, &id, row.tries + 1)?;
                 }
@@ -193,7 +215,7 @@ impl Bank {
                     Err(SmsError::Over | SmsError::Number) => false,
                     Err(error) => {
                         // It was not looked at, so it was no try.
-                        self.change(move |tx| tx.take_back(address).and_then(|()| tx.take_back(tried))).await?;
+                        self.change(move |tx| tried.iter().try_for_each(|tried| tx.take_back(*tried))).await?;
                         return Err(told(error));
                     }
                 }
@@ -204,12 +226,12 @@ impl Bank {
         Ok(is_right.then(|| Approved(reference.into_bytes())))
     }
 
-    async fn send_sms(&self, sending: Sending, purpose: &str) -> Result<()> {
+    async fn send_sms(&self, sending: Sending, purpose: Purpose) -> Result<()> {
         let Sending { challenge, sends, to, before } = sending;
         let reference = match self.sms.as_deref() {
             Some(Sms::Folder(folder)) => {
                 let code = new_code();
-                folder.send(&to, &text_of_code(&code, purpose)).map_err(told)?;
+                folder.send(&to, &text_of_code(&code, purpose.words())).map_err(told)?;
                 code
             }
             Some(Sms::Twilio(twilio)) => {
@@ -274,7 +296,7 @@ impl Bank {
     }
 
     /// Refuses where no SMS is set up, or codes by SMS are turned off.
-    fn may_send_sms(&self) -> Result<()> {
+    pub fn may_send_sms(&self) -> Result<()> {
         self.needs_sms()?;
         if self.config.factors.hardened {
             let detail = "This bank takes no codes by mail or SMS. Use an authenticator app or a passkey.";
@@ -299,7 +321,7 @@ pub(super) fn meet(
     Ok(Some(row.clone()))
 }
 
-fn is_approved(tx: &mut Tx<'_>, challenge: &ChallengeRow, approved: Option<&Approved>) -> Result<bool> {
+pub(crate) fn is_approved(tx: &mut Tx<'_>, challenge: &ChallengeRow, approved: Option<&Approved>) -> Result<bool> {
     let (Some(Approved(approved)), Some(kept)) = (approved, kept(tx, challenge)?) else { return Ok(false) };
     Ok(strongroom_crypto::mac::equal(approved, kept.as_bytes()))
 }

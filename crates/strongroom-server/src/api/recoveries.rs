@@ -5,8 +5,10 @@ use std::sync::Arc;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::IntoResponse;
-use strongroom_api::{NewRecovery, PasswordChange, Recovered, Recovery, RecoveryEnd, RecoveryProgress, RecoveryProof};
-use strongroom_bank::recovery;
+use strongroom_api::{
+    NewRecovery, PasswordChange, Recovered, Recovery, RecoveryEnd, RecoveryProgress, RecoveryProof, SendProof,
+};
+use strongroom_bank::{Error, recovery};
 
 use super::json;
 use crate::App;
@@ -34,6 +36,17 @@ pub async fn prove(State(app): State<Arc<App>>, From(source): From, Json(body): 
     let progress = app.bank.prove_recovery(&body.recovery, &body.proof, &body.value, &source).await?;
     let proven = progress.proven.into_iter().map(str::to_owned).collect();
     Ok(json(StatusCode::OK, &RecoveryProgress { proven, ready_at: progress.ready_us.map(super::time) }))
+}
+
+/// `POST /v1/recoveries/send`
+pub async fn send(State(app): State<Arc<App>>, Json(body): Json<SendProof>) -> Answer {
+    if body.proof != "sms" {
+        return Err(
+            Error::field("proof", "unknown_proof", "Only sms is sent: the code by mail goes out at once.").into()
+        );
+    }
+    app.bank.send_recovery_sms(&body.recovery).await?;
+    Ok(StatusCode::ACCEPTED.into_response())
 }
 
 /// `POST /v1/recoveries/finish`

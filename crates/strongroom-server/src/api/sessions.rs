@@ -6,12 +6,14 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::IntoResponse;
 use strongroom_api::{
-    List, NewSession, PasskeyRequest, Refresh, SendCode, Session, SessionItem, SignInStep, StepUp, VerifyFactor,
+    List, NewSession, PasskeyRequest, Refresh, SendCode, Session, SessionItem, SignInStep, StepUp, StepUpCode,
+    StepUpRequest, VerifyFactor,
 };
 use strongroom_bank::Error;
 use strongroom_bank::factor::proof::Proof;
 use strongroom_bank::sessions::SignedIn as Tokens;
 use strongroom_bank::sign_in::FirstStep;
+use strongroom_identity::factor::FactorKind;
 
 use super::{id, json};
 use crate::App;
@@ -74,9 +76,27 @@ pub async fn step_up(
     From(source): From,
     Json(body): Json<StepUp>,
 ) -> Answer {
-    let proof = Proof::code(&body.factor, &body.code)?;
-    let tokens = app.bank.step_up(&caller, proof, &source).await?;
+    if let (Some(assertion), "passkey") = (&body.assertion, body.factor.as_str()) {
+        let tokens = app.bank.step_up_by_passkey(&caller, assertion, &source).await?;
+        return Ok(json(StatusCode::CREATED, &session(tokens)));
+    }
+    let code = body.code.ok_or_else(|| Error::field("code", "required", "Give the code of your factor."))?;
+    let tokens = app.bank.step_up(&caller, Proof::code(&body.factor, &code)?, &source).await?;
     Ok(json(StatusCode::CREATED, &session(tokens)))
+}
+
+/// `POST /v1/sessions/step-up/send`
+pub async fn send_step_up(
+    State(app): State<Arc<App>>,
+    SignedIn(caller): SignedIn,
+    Json(body): Json<StepUpCode>,
+) -> Answer {
+    let unknown = || Error::field("factor", "unknown_factor", "Give one of email, sms, passkey.");
+    let factor = FactorKind::from_name(&body.factor).ok_or_else(unknown)?;
+    Ok(match app.bank.ask_for_step_up(&caller, factor).await? {
+        Some(options) => json(StatusCode::OK, &StepUpRequest { options }),
+        None => StatusCode::ACCEPTED.into_response(),
+    })
 }
 
 /// `POST /v1/sessions/refresh`

@@ -8,8 +8,8 @@ use strongroom_api::{
     NewAccount, NewDevice, NewInvitation, NewPasskey, NewRecovery, NewRoles, NewService, NewServiceKey, NewSession,
     NewTotp, NewUser, PasskeyRequest, PasswordChange, PersonItem, PersonView, ProfileChange, Readiness, Recovered,
     Recovery, RecoveryCodes, RecoveryEnd, RecoveryProgress, RecoveryProof, Refresh, Reveal, RoleDefinition, RoleItem,
-    SendCode, SentCode, ServiceKey, ServiceKeyItem, Session, SessionItem, SignInStep, StepUp, TokenKeys, Transfer,
-    TransferOrder, Verification, VerifyFactor, WellKnown,
+    SendCode, SendProof, SentCode, ServiceKey, ServiceKeyItem, Session, SessionItem, SignInStep, StepUp, StepUpCode,
+    StepUpRequest, TokenKeys, Transfer, TransferOrder, Verification, VerifyFactor, WellKnown,
 };
 
 /// All of them.
@@ -59,6 +59,11 @@ fn signing_in() -> Vec<Operation> {
             .body::<RecoveryProof>()
             .gives::<RecoveryProgress>(200)
             .refuses(&[401, 409, 429]),
+        Operation::new("POST", "/v1/recoveries/send", "Have a code sent to the telephone, as a proof")
+            .for_anyone()
+            .body::<SendProof>()
+            .gives_nothing(202)
+            .refuses(&[401, 429]),
         Operation::new("POST", "/v1/recoveries/finish", "Get back in, after the waiting time")
             .for_anyone()
             .body::<RecoveryEnd>()
@@ -89,6 +94,15 @@ fn signing_in() -> Vec<Operation> {
             .body::<StepUp>()
             .gives::<Session>(201)
             .refuses(&[429]),
+        Operation::new(
+            "POST",
+            "/v1/sessions/step-up/send",
+            "Have a code sent to give it again, or be asked for a passkey",
+        )
+        .body::<StepUpCode>()
+        .gives::<StepUpRequest>(200)
+        .gives_nothing(202)
+        .refuses(&[401, 403, 429]),
         Operation::new("POST", "/v1/sessions/refresh", "Change a refresh token for the next one")
             .for_anyone()
             .body::<Refresh>()

@@ -1,6 +1,7 @@
 //! What each page shows: plain values, ready to print. The templates stand beside in `templates/`.
 
 use askama::Template;
+use strongroom_identity::factor::FactorKind;
 
 use super::fields::Field;
 use super::words::{Moment, Sum};
@@ -179,10 +180,12 @@ pub struct CodePage {
     pub trouble: Trouble,
     /// The title.
     pub heading: &'static str,
-    /// Where the form goes.
-    pub action: &'static str,
+    /// Where its forms go.
+    pub paths: CodePaths,
     /// What the button says.
     pub button: &'static str,
+    /// A passkey will do.
+    pub takes_passkey: bool,
     /// The code.
     pub code: Field,
     /// The kind of code: `totp`, `email`, `sms` or `recovery`.
@@ -191,6 +194,65 @@ pub struct CodePage {
     pub is_sent: bool,
     /// Other kinds that will do.
     pub others: Vec<&'static str>,
+}
+
+/// Where the forms of a page go that asks for a factor.
+pub struct CodePaths {
+    /// A code.
+    pub code: &'static str,
+    /// That one be sent.
+    pub send: &'static str,
+    /// What a passkey is to sign.
+    pub ask: &'static str,
+    /// What it has signed.
+    pub passkey: &'static str,
+}
+
+impl CodePaths {
+    /// The second step of a sign-in; a passkey signs in alone.
+    pub const SIGN_IN: CodePaths = CodePaths {
+        code: "/sign-in/code",
+        send: "/sign-in/send",
+        ask: "/v1/sessions/passkey",
+        passkey: "/sign-in/passkey",
+    };
+    /// A factor given again.
+    pub const STEP_UP: CodePaths =
+        CodePaths { code: "/step-up", send: "/step-up/send", ask: "/step-up/ask", passkey: "/step-up/passkey" };
+
+    fn begins_with_password(&self) -> bool {
+        self.code == Self::SIGN_IN.code
+    }
+}
+
+impl CodePage {
+    /// The page that asks for a code of one kind, of those offered, and offers the others.
+    pub fn of(frame: Frame, offered: Vec<FactorKind>, by: &str, is_sent: bool, trouble: Trouble) -> Self {
+        let asks = |kind: &FactorKind| *kind != FactorKind::Passkey;
+        let chosen = FactorKind::from_name(by).filter(|kind| offered.contains(kind) || offered.is_empty());
+        let other_than_passkey = chosen.filter(asks).or_else(|| offered.iter().copied().find(asks));
+        // Nothing but passkeys: there is no code to type.
+        let kind =
+            other_than_passkey.unwrap_or(if offered.is_empty() { FactorKind::Totp } else { FactorKind::Passkey });
+        let field = match kind {
+            FactorKind::Recovery => Field::recovery_code(),
+            FactorKind::Email | FactorKind::Sms => Field::sent_code(),
+            FactorKind::Totp | FactorKind::Passkey => Field::code(),
+        };
+        let others = offered.iter().copied().filter(|other| asks(other) && *other != kind);
+        CodePage {
+            frame,
+            heading: "One more step",
+            paths: CodePaths::SIGN_IN,
+            button: "Sign in",
+            takes_passkey: offered.contains(&FactorKind::Passkey),
+            code: field.trouble(&trouble).focused(),
+            trouble,
+            by: kind.name(),
+            is_sent,
+            others: others.map(FactorKind::name).collect(),
+        }
+    }
 }
 
 /// `/recover`: getting back in.

@@ -10,7 +10,7 @@ use strongroom_bank::{Error, clock};
 use strongroom_identity::recovery::Renewal;
 
 use super::fields::Field;
-use super::pages::{RecoverPage, RecoverySteps, Trouble};
+use super::pages::{Notice, RecoverPage, RecoverySteps, Trouble};
 use super::reply;
 use super::visitor::{Cookie, Posted, Visitor};
 use super::words::Moment;
@@ -19,7 +19,7 @@ use crate::extract::From;
 
 /// `GET /recover`
 pub async fn page(State(app): State<Arc<App>>, visitor: Visitor, headers: HeaderMap) -> Response {
-    show(&app, &visitor, &headers, StatusCode::OK, Trouble::default()).await
+    show(&app, &visitor, &headers, StatusCode::OK, None, Trouble::default()).await
 }
 
 /// `POST /recover`
@@ -50,6 +50,7 @@ pub async fn prove(
     let value = match proof {
         "email" => posted.text("email_code"),
         "factor" => posted.text("factor_code"),
+        "sms" => posted.text("sms_code"),
         _ => posted.text("password"),
     };
     match app.bank.prove_recovery(token, proof, value, &source).await {
@@ -59,9 +60,25 @@ pub async fn prove(
             if matches!(error, Error::BadCredentials) {
                 trouble.text = "This is not right, was used before, or came too late.".into();
             }
-            show(&app, &visitor, &headers, status, trouble).await
+            show(&app, &visitor, &headers, status, None, trouble).await
         }
     }
+}
+
+/// `POST /recover/send`: a code to the telephone.
+pub async fn send(State(app): State<Arc<App>>, visitor: Visitor, headers: HeaderMap, _posted: Posted) -> Response {
+    let Some(token) = Cookie::Recovery.of(&headers) else { return Redirect::to("/recover").into_response() };
+    let (status, notice, trouble) = match app.bank.send_recovery_sms(token).await {
+        Ok(()) => {
+            let text = "If the number you gave is verified, a code is there in a moment. It is good for five minutes.";
+            (StatusCode::OK, Some(Notice::good("Look at your phone", text)), Trouble::default())
+        }
+        Err(error) => {
+            let (status, trouble) = reply::trouble(&error);
+            (status, None, trouble)
+        }
+    };
+    show(&app, &visitor, &headers, status, notice, trouble).await
 }
 
 /// `POST /recover/finish`
@@ -79,7 +96,7 @@ pub async fn finish(State(app): State<Arc<App>>, visitor: Visitor, headers: Head
         }
         Err(error) => {
             let (status, trouble) = reply::trouble(&error);
-            show(&app, &visitor, &headers, status, trouble).await
+            show(&app, &visitor, &headers, status, None, trouble).await
         }
     }
 }
@@ -91,15 +108,22 @@ pub async fn stop(_posted: Posted) -> Response {
     response
 }
 
-async fn show(app: &App, visitor: &Visitor, headers: &HeaderMap, status: StatusCode, trouble: Trouble) -> Response {
+async fn show(
+    app: &App,
+    visitor: &Visitor,
+    headers: &HeaderMap,
+    status: StatusCode,
+    notice: Option<Notice>,
+    trouble: Trouble,
+) -> Response {
     let Some(token) = Cookie::Recovery.of(headers) else {
         return visitor.show(status, &first_page(visitor, trouble, ""));
     };
     match app.bank.recovery(token).await {
         Ok((progress, renewal)) => {
-            let recovery = Some(steps(&progress, renewal, &trouble));
+            let recovery = Some(steps(app.bank.may_send_sms().is_ok(), &progress, renewal, &trouble));
             let username = Field::default();
-            visitor.show(status, &RecoverPage { frame: visitor.frame(None), trouble, recovery, username })
+            visitor.show(status, &RecoverPage { frame: visitor.frame(notice), trouble, recovery, username })
         }
         Err(_) => {
             let mut response = visitor.show(status, &first_page(visitor, trouble, ""));
@@ -109,15 +133,16 @@ async fn show(app: &App, visitor: &Visitor, headers: &HeaderMap, status: StatusC
     }
 }
 
-fn steps(progress: &Progress, renewal: Option<Renewal>, trouble: &Trouble) -> RecoverySteps {
+fn steps(sends_sms: bool, progress: &Progress, renewal: Option<Renewal>, trouble: &Trouble) -> RecoverySteps {
     let all = [
         ("email", "The code we mailed", "your e-mail address", Field::sent_code().called("email_code")),
+        ("sms", "The code on your phone", "your telephone", Field::sent_code().called("sms_code")),
         ("password", "Your password", "your password", Field::password("password", "Password")),
         ("factor", "Your app or a recovery code", "your second factor", Field::any_code().called("factor_code")),
     ];
     let is_proven = |kind: &str| progress.proven.contains(&kind);
     let proven = all.iter().filter(|(kind, ..)| is_proven(kind)).map(|(_, _, words, _)| *words).collect();
-    let open = all.into_iter().filter(|(kind, ..)| !is_proven(kind));
+    let open = all.into_iter().filter(|(kind, ..)| !is_proven(kind) && (sends_sms || *kind != "sms"));
     let new = Field::text("new_password", "New password").kind("password").autocomplete("new-password").plain();
     RecoverySteps {
         proven,

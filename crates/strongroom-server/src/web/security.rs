@@ -1,5 +1,4 @@
-//! How one signs in: second factors, recovery codes, passkeys, what happened lately; and the step-up that
-//! sensitive changes ask for.
+//! How one signs in: second factors, recovery codes, passkeys, what happened lately.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -9,13 +8,12 @@ use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Redirect, Response};
 use strongroom_bank::Error;
 use strongroom_bank::audit::Entry;
-use strongroom_bank::factor::proof::Proof;
 use strongroom_bank::factor::{Answer, Enrolling, FactorView};
 
 use super::fields::Field;
-use super::pages::{CodePage, FactorLine, Happening, Here, Notice, SecurityPage, Trouble};
+use super::pages::{FactorLine, Happening, Here, Notice, SecurityPage, Trouble};
 use super::reply;
-use super::visitor::{Cookie, Member, Posted};
+use super::visitor::{Member, Posted};
 use super::words::{Moment, program};
 use crate::App;
 use crate::extract::From;
@@ -99,44 +97,6 @@ pub async fn add_passkey(
     match named {
         Ok(()) => Redirect::to("/security?done=added").into_response(),
         Err(error) => refused(&app, &member, &error).await,
-    }
-}
-
-/// `GET /step-up`
-pub async fn step_up_page(member: Member) -> Response {
-    reply::page(StatusCode::OK, &step_up_form(&member, Trouble::default()))
-}
-
-/// `POST /step-up`: a new session takes the place of this one.
-pub async fn step_up(State(app): State<Arc<App>>, member: Member, From(source): From, posted: Posted) -> Response {
-    let met = match Proof::typed(posted.text("code")) {
-        Ok(proof) => app.bank.step_up(&member.caller, proof, &source).await,
-        Err(error) => Err(error),
-    };
-    match met {
-        Ok(signed_in) => {
-            let mut response = Redirect::to("/security?done=stepped-up").into_response();
-            Cookie::Session.set(&mut response, &signed_in.secret);
-            response
-        }
-        Err(error) => {
-            let (status, trouble) = reply::trouble(&error);
-            reply::page(status, &step_up_form(&member, trouble))
-        }
-    }
-}
-
-fn step_up_form(member: &Member, trouble: Trouble) -> CodePage {
-    CodePage {
-        frame: member.frame(Here::Security, None),
-        heading: "Is it you?",
-        action: "/step-up",
-        button: "Go on",
-        code: Field::code().trouble(&trouble).focused(),
-        trouble,
-        by: "totp",
-        is_sent: true,
-        others: Vec::new(),
     }
 }
 

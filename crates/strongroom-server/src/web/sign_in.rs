@@ -9,7 +9,6 @@ use axum::response::{IntoResponse, Redirect, Response};
 use strongroom_bank::Error;
 use strongroom_bank::factor::proof::Proof;
 use strongroom_bank::sign_in::FirstStep;
-use strongroom_identity::factor::FactorKind;
 use strongroom_ledger::id::SessionId;
 
 use super::fields::Field;
@@ -194,26 +193,7 @@ async fn second_page(
     if offered.is_empty() && trouble.is_empty() {
         return None;
     }
-    let asks = |kind: &FactorKind| *kind != FactorKind::Passkey;
-    let chosen = FactorKind::from_name(by).filter(|kind| offered.contains(kind) || offered.is_empty());
-    let kind = chosen.filter(asks).or_else(|| offered.iter().copied().find(asks)).unwrap_or(FactorKind::Totp);
-    let field = match kind {
-        FactorKind::Recovery => Field::recovery_code(),
-        FactorKind::Email | FactorKind::Sms => Field::sent_code(),
-        FactorKind::Totp | FactorKind::Passkey => Field::code(),
-    };
-    let others = offered.iter().copied().filter(|other| asks(other) && *other != kind);
-    Some(CodePage {
-        frame: visitor.frame(None),
-        heading: "One more step",
-        action: "/sign-in/code",
-        button: "Sign in",
-        code: field.trouble(&trouble).focused(),
-        trouble,
-        by: kind.name(),
-        is_sent,
-        others: others.map(FactorKind::name).collect(),
-    })
+    Some(CodePage::of(visitor.frame(None), offered, by, is_sent, trouble))
 }
 
 fn farewell(reason: &str) -> Option<Notice> {

@@ -78,6 +78,29 @@ fn checklist_03_codes_by_mail() {
     });
 }
 
+/// A code by mail is given again: once, for the session that asked.
+#[test]
+fn checklist_18_a_code_by_mail_is_given_again() {
+    let bank = TestBank::open(Engine::Sqlite);
+    block_on(async {
+        let ana = Customer::sign_up(&bank, "ana").await;
+        let mut letters = Letters::of(&bank);
+        let post = async |path: &str, body: Value| call(&ana.client, Method::POST, path, Some(body)).await.status;
+        assert_eq!(post("/v1/me/email/send", json!({})).await, 202);
+        assert_eq!(post("/v1/me/email/confirm", json!({"code": letters.code()})).await, 204);
+        assert_eq!(post("/v1/me/factors/email", json!({})).await, 201);
+        assert!(letters.next().contains("factor"), "she is told of the new factor");
+        assert_eq!(post("/v1/sessions/step-up/send", json!({"factor": "email"})).await, 202);
+        let first = letters.code();
+        assert_eq!(post("/v1/sessions/step-up/send", json!({"factor": "email"})).await, 202);
+        let second = letters.code();
+        let give = async |code: &str| post("/v1/sessions/step-up", json!({"factor": "email", "code": code})).await;
+        assert_eq!(give(&first).await, 401, "the newest one counts");
+        assert_eq!(give(&second).await, 201);
+        assert_eq!(give(&second).await, 401, "the session before has ended");
+    });
+}
+
 /// A hardened bank takes no codes by mail.
 #[test]
 fn checklist_04_a_hardened_bank_takes_no_codes_by_mail() {

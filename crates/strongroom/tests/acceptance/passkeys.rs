@@ -36,6 +36,12 @@ fn a_passkey_is_made_and_opens_the_bank_alone_while_others_guess_the_password() 
     browser.arrive("/security?done=added");
     visit.look("22-passkey-made");
 
+    // It is given again for what is sensitive.
+    visit.open("/step-up");
+    visit.look("24-step-up");
+    browser.click("[data-use-passkey] button");
+    browser.arrive("/security?done=stepped-up");
+
     visit.sign_out();
     visit.look("23-landing-with-passkey");
     browser.click("[data-use-passkey] button");

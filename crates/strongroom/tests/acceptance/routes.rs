@@ -47,6 +47,7 @@ const EXPECTED: &[(&str, [u16; 7])] = &[
     ("PATCH /v1/me", [401, 200, 200, 200, 200, 200, 200]),
     ("POST /v1/me/password", [401, 400, 400, 400, 400, 400, 400]),
     ("POST /v1/recoveries", [400, 400, 400, 400, 400, 400, 400]),
+    ("POST /v1/recoveries/send", [400, 400, 400, 400, 400, 400, 400]),
     ("POST /v1/recoveries/prove", [400, 400, 400, 400, 400, 400, 400]),
     ("POST /v1/recoveries/finish", [400, 400, 400, 400, 400, 400, 400]),
     ("POST /v1/me/email/send", [401, 202, 202, 202, 202, 202, 202]),
@@ -71,6 +72,7 @@ const EXPECTED: &[(&str, [u16; 7])] = &[
     ("POST /v1/sessions/passkey", [201, 201, 201, 201, 201, 201, 201]),
     ("POST /v1/sessions/send", [400, 400, 400, 400, 400, 400, 400]),
     ("POST /v1/sessions/step-up", [401, 401, 401, 401, 401, 401, 401]),
+    ("POST /v1/sessions/step-up/send", [401, 422, 422, 422, 422, 422, 422]),
     ("POST /v1/sessions/refresh", [400, 400, 400, 400, 400, 400, 400]),
     ("GET /v1/accounts", [401, 200, 200, 200, 200, 200, 200]),
     ("POST /v1/accounts", [401, 201, 201, 403, 403, 403, 403]),
@@ -154,6 +156,7 @@ impl Scene {
     async fn ask(&self, who: usize, method: &str, route: &str) -> u16 {
         let body = match (method, route) {
             ("GET" | "DELETE", _) => None,
+            (_, "/v1/sessions/step-up/send") => Some(json!({"factor": "totp"})),
             (_, "/v1/sessions/step-up") => Some(json!({"factor": "totp", "code": "000000"})),
             (_, "/v1/users/invitations") => Some(json!({"role": "teller"})),
             (_, "/v1/me/factors/{id}/confirm") => Some(json!({"code": "000000"})),

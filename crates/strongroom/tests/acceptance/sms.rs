@@ -12,7 +12,7 @@ use strongroom_client::{Answer, Client, Content, Method};
 use strongroom_testkit::Authority;
 
 use crate::bank::{Engine, TestBank, block_on};
-use crate::customer::{Customer, problem};
+use crate::customer::{Customer, now_s, problem};
 
 const ACCOUNT: &str = "AC0123456789abcdef0123456789abcdef";
 
@@ -75,6 +75,18 @@ impl Twilio {
         let calls = self.calls();
         let newest = calls.iter().rev().find_map(|call| call["code"].as_str());
         newest.expect("a code was sent").to_owned()
+    }
+
+    /// The newest code, once it is another one.
+    fn wait_for_code_after(&self, before: &str) -> String {
+        for _ in 0..200 {
+            let newest = self.code();
+            if newest != before {
+                return newest;
+            }
+            std::thread::sleep(std::time::Duration::from_millis(25));
+        }
+        panic!("no other code was sent")
     }
 
     fn count(&self, path_end: &str, status: u64) -> usize {
@@ -201,6 +213,62 @@ fn checklist_03_codes_by_sms_through_twilio() {
         let body = json!({"challenge": second, "factor": "sms"});
         assert!(call(&anyone, Method::POST, "/v1/sessions/send", Some(body)).await.status >= 400);
         assert!(!twilio.calls().iter().any(|call| call["status"] == 400), "nothing that Twilio refuses was sent");
+    });
+}
+
+#[test]
+fn checklist_18_a_code_by_sms_is_given_again_and_helps_back_in() {
+    let mut bank = TestBank::open(Engine::Sqlite);
+    let twilio = Twilio::start(bank.folder.path());
+    configure(&mut bank, &twilio.section());
+    block_on(async {
+        let ana = with_phone(&bank, "ana", "+12025550123").await;
+        let post = async |path: &str, body: Value| call(&ana.client, Method::POST, path, Some(body)).await;
+        let give = async |code: &str| post("/v1/sessions/step-up", json!({"factor": "sms", "code": code})).await;
+        let send = async || post("/v1/sessions/step-up/send", json!({"factor": "sms"})).await.status;
+        assert_eq!(send().await, 422, "it is no factor of hers yet");
+        assert_eq!(post("/v1/me/phone/send", json!({})).await.status, 202);
+        let proof = twilio.code();
+        assert_eq!(post("/v1/me/phone/confirm", json!({"code": proof})).await.status, 204);
+        assert_eq!(post("/v1/me/factors/sms", json!({})).await.status, 201);
+        assert_eq!(give(&proof).await.status, 401, "what was sent for something else");
+        assert_eq!(send().await, 202);
+        let sent = twilio.code();
+        assert_eq!(give("12345678").await.status, 401);
+        // For a sign-in the same code is worth nothing.
+        let signing_in = challenge(&bank, &ana, "ana").await;
+        assert!(bank.client().verify(&signing_in, "sms", &sent).await.is_err());
+        let stepped = give(&sent).await;
+        assert_eq!(stepped.status, 201);
+        assert_eq!(give(&sent).await.status, 401, "the session before has ended, and the code with it");
+
+        // Everything else is lost: the telephone and the password help back in.
+        let anyone = bank.client();
+        let open = async |path: &str, body: Value| call(&anyone, Method::POST, path, Some(body)).await;
+        let mut begun = Vec::new();
+        for username in ["ana", "nobody-at-all"] {
+            let answer = open("/v1/recoveries", json!({"username": username})).await;
+            let answer: Value = answer.json().expect("JSON");
+            let recovery = answer["recovery"].as_str().expect("a token").to_owned();
+            let asked = json!({"recovery": recovery, "proof": "sms"});
+            assert_eq!(open("/v1/recoveries/send", asked.clone()).await.status, 202, "{username}");
+            assert_eq!(open("/v1/recoveries/send", asked).await.status, 429, "one at a time for {username}");
+            begun.push(recovery);
+        }
+        let sent = twilio.wait_for_code_after(&sent);
+        let prove = async |recovery: &str, proof: &str, value: &str| {
+            open("/v1/recoveries/prove", json!({"recovery": recovery, "proof": proof, "value": value})).await
+        };
+        for recovery in &begun {
+            let before_s = now_s();
+            assert_eq!(prove(recovery, "sms", "12345678").await.status, 401);
+            assert!(now_s() - before_s >= 2, "known and unknown take the same time");
+        }
+        assert_eq!(prove(&begun[1], "sms", &sent).await.status, 401, "another recovery's code");
+        assert_eq!(prove(&begun[0], "sms", &sent).await.status, 200);
+        let waiting: Value = prove(&begun[0], "password", &ana.password).await.json().expect("JSON");
+        assert_eq!(waiting["proven"], json!(["sms", "password"]));
+        assert!(waiting["ready_at"].is_string());
     });
 }
 
