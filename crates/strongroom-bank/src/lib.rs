@@ -18,7 +18,6 @@ use strongroom_ledger::note::LogKey;
 use strongroom_ledger::number::NumberScheme;
 use strongroom_sql::{Connection, Role, Url};
 use strongroom_store::{Id, accounts, log, meta};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 pub mod account;
 pub mod approvals;
@@ -34,6 +33,7 @@ pub mod erasure;
 mod error;
 pub mod factor;
 pub mod fault;
+mod hashing;
 mod head;
 mod hex;
 pub mod home;
@@ -79,6 +79,7 @@ pub use writer::Counters;
 use audit::Chain;
 use audit_head::AuditHead;
 use era::Eras;
+use hashing::Hashing;
 use head::Head;
 use known::Known;
 use queue::{Lane, Queue};
@@ -99,8 +100,7 @@ pub struct Bank {
     readers: Arc<Readers>,
     published: Arc<RwLock<String>>,
     counters: Arc<Counters>,
-    hashing: Arc<Semaphore>,
-    hash_queue: Arc<Semaphore>,
+    hashing: Hashing,
     known_devices: Known<(Id, Arc<PublicKey>)>,
     known_numbers: Known<Id>,
     known_owners: Known<Option<Id>>,
@@ -287,7 +287,6 @@ impl Bank {
         let host = config.server.host.as_deref().unwrap_or("localhost");
         let site = Site::new(host, &config.bank.name)
             .map_err(|e| Error::Internal(format!("[server] host in strongroom.toml must be a host name: {e}")))?;
-        let cores = std::thread::available_parallelism().map_or(2, usize::from);
         let bank = Arc::new(Bank {
             currency: config
                 .bank
@@ -305,9 +304,7 @@ impl Bank {
             readers: Arc::new(Readers { database, idle: Mutex::default() }),
             published,
             counters,
-            // One more than cores: it goes on while another one hands over.
-            hashing: Arc::new(Semaphore::new(cores + 1)),
-            hash_queue: Arc::new(Semaphore::new(cores * HASHES_WAITING_PER_CORE)),
+            hashing: Hashing::start().map_err(|e| Error::Internal(format!("cannot start the hashing pool: {e}")))?,
             known_devices: Known::default(),
             known_numbers: Known::default(),
             known_owners: Known::default(),
@@ -339,12 +336,6 @@ impl Bank {
         if let Err(e) = self.keys.count_uses() {
             tracing::warn!(error = %e, "the uses of keys could not be written down");
         }
-    }
-
-    /// A turn on the bounded pool for slow hashes. Who would wait too long is told to come back.
-    async fn turn_to_hash(&self) -> Result<OwnedSemaphorePermit> {
-        let _place = self.hash_queue.clone().try_acquire_owned().map_err(|_| Error::Busy)?;
-        self.hashing.clone().acquire_owned().await.map_err(|_| Error::Busy)
     }
 
     fn is_closing(&self) -> bool {
@@ -467,9 +458,6 @@ struct Readers {
     database: Database,
     idle: Mutex<Vec<Box<dyn Connection>>>,
 }
-
-/// A hash takes some 30 ms, so nobody waits much longer than a second.
-const HASHES_WAITING_PER_CORE: usize = 48;
 
 const IDLE_READERS_MAX: usize = 16;
 

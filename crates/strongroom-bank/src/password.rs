@@ -74,10 +74,8 @@ impl Bank {
         credential::check_password(new, true, &own, is_blocked).map_err(|errors| {
             Error::Invalid(errors.into_iter().map(|error| credential::FieldError { field, ..error }).collect())
         })?;
-        let _turn = self.turn_to_hash().await?;
         let (hasher, scheme, new) = (self.keys.hasher(), self.config.password.scheme(), new.to_owned());
-        let hash = tokio::task::spawn_blocking(move || hasher.hash(scheme, &new));
-        let hash = hash.await.map_err(|e| Error::Internal(e.to_string()))?;
+        let hash = self.hashing.run(move || hasher.hash(scheme, &new)).await?;
         let sealed = self.keys.seal_credential(column::PASSWORD, &row.id, hash.as_bytes());
         Ok(Chosen { person: row.id, before: row.password, sealed })
     }

@@ -206,16 +206,13 @@ impl Bank {
     async fn new_person(&self, form: SignUp, role: &str) -> Result<NewPerson> {
         let now_us = clock::now_us();
         let id = PersonId::from_time(now_us, random::bytes());
-        let turn = self.turn_to_hash().await?;
         let (keys, role, scheme) = (self.keys.clone(), role.to_owned(), self.config.password.scheme());
-        let prepared = tokio::task::spawn_blocking(move || {
+        let prepare = move || {
             keys.create_person(id.0, now_us)?;
             let hash = keys.hasher().hash(scheme, &form.password);
             prepare(&keys, id.0, &form, &hash, &role, now_us)
-        });
-        let person = prepared.await.map_err(|e| Error::Internal(e.to_string()))?;
-        drop(turn);
-        person
+        };
+        self.hashing.run(prepare).await?
     }
 }
 

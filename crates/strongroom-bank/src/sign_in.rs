@@ -163,24 +163,21 @@ impl Bank {
 
     /// Checks a password on the bounded pool, in the same time whether or not there is a hash.
     pub(crate) async fn check_password(&self, password: &str, hash: Option<String>) -> Result<Checked> {
-        let _turn = self.turn_to_hash().await?;
         let (hasher, scheme, password) = (self.keys.hasher(), self.config.password.scheme(), password.to_owned());
-        let checked = tokio::task::spawn_blocking(move || match hash {
+        let check = move || match hash {
             Some(hash) => hasher.check(scheme, &password, &hash),
             None => {
                 hasher.check(scheme, &password, hasher.dummy(scheme));
                 Checked::Wrong
             }
-        });
-        checked.await.map_err(|e| Error::Internal(e.to_string()))
+        };
+        self.hashing.run(check).await
     }
 
     /// Puts a hash as the bank makes them today in the place of an older or imported one.
     async fn renew_hash(&self, person: &PersonRow, password: &str) -> Result<()> {
-        let _turn = self.turn_to_hash().await?;
         let (hasher, scheme, password) = (self.keys.hasher(), self.config.password.scheme(), password.to_owned());
-        let hash = tokio::task::spawn_blocking(move || hasher.hash(scheme, &password));
-        let hash = hash.await.map_err(|e| Error::Internal(e.to_string()))?;
+        let hash = self.hashing.run(move || hasher.hash(scheme, &password)).await?;
         let sealed = self.keys.seal_credential(column::PASSWORD, &person.id, hash.as_bytes());
         let (id, before) = (person.id, person.password.clone());
         self.change(move |tx| {

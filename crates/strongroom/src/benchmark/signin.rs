@@ -22,9 +22,9 @@ use crate::failure::Outcome;
 /// How to measure.
 #[derive(clap::Args, Debug)]
 pub struct Args {
-    /// How long to measure
-    #[arg(long, default_value_t = 10, value_name = "SECONDS", value_parser = clap::value_parser!(u32).range(1..=86_400))]
-    seconds: u32,
+    /// How many rounds to measure: two seconds of sign-ins, one of hashes alone
+    #[arg(long, default_value_t = 8, value_name = "ROUNDS", value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    rounds: u32,
     #[command(flatten)]
     database: Database,
 }
@@ -32,13 +32,16 @@ pub struct Args {
 /// Who signs in at the same time, for each core: enough that none is idle.
 const PEOPLE_PER_CORE: usize = 4;
 const INQUIRY_EVERY: Duration = Duration::from_millis(20);
-/// One hash is timed so often, before and after.
-const HASHES: u32 = 200;
+/// What is measured of a round, after everyone is at it.
+const ROUND: Duration = Duration::from_secs(2);
+const PASSWORD: &str = "a password to be checked";
+const WARM_UP: Duration = Duration::from_millis(500);
+/// How long hashes alone are timed in a round.
+const HASHING: Duration = Duration::from_secs(1);
 
 /// Measures, and removes the bank however it ends.
 pub async fn run(global: &Global, args: Args) -> Outcome {
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
-    let hash = hash_time(cores)?;
     let mut bank = OwnBank::start(&args.database)?;
     let anonymous = Client::connect(&bank.ready.listening.parse()?, &bank.ca_pem()?)?;
     let teller = Teller::sign_in(&bank, &anonymous).await?;
@@ -47,16 +50,38 @@ pub async fn run(global: &Global, args: Args) -> Outcome {
     for _ in 0..cores * PEOPLE_PER_CORE {
         people.push(sign_up(&anonymous).await?);
     }
-    eprintln!(
-        "{} people sign in again and again; one hash takes {:.1} ms while every core hashes.",
-        people.len(),
-        ms(hash)
-    );
+    eprintln!("{} people sign in again and again, in turns with hashes alone on every core.", people.len());
+    // By turns: the speed of a shared machine changes from second to second.
+    let hasher = Hasher::new(vec![(1, Secret::random())]);
+    let stored = hasher.hash(Scheme::Argon2id, PASSWORD);
+    // Its memory is taken from the system once, as the bank's is.
+    hash_time(&hasher, &stored, cores)?;
+    let (mut hash, mut signed_in, mut latencies) = (Duration::ZERO, 0.0, Histogram::default());
+    for _ in 0..args.rounds {
+        hash += hash_time(&hasher, &stored, cores)?;
+        signed_in += round(&anonymous, &people, &inquirer, &mut latencies).await?;
+    }
+    let (hash, rate) = (hash / args.rounds, signed_in / (f64::from(args.rounds) * ROUND.as_secs_f64()));
+    let memory_mib = bank.memory_mib();
+    let token = anonymous.refresh(inquirer.refresh_token()).await?.access_token;
+    let checks = token_checks(&mut bank, &token)?;
+    report(global, &args, &Figures { cores, hash, rate, memory_mib, checks }, &latencies);
+    Ok(())
+}
+
+/// One round: everyone signs in again and again, and somebody asks for a balance on a schedule. Answers the sign-ins.
+async fn round(
+    anonymous: &Client,
+    people: &[(String, String)],
+    inquirer: &Customer,
+    latencies: &mut Histogram,
+) -> Outcome<f64> {
     let is_over = Arc::new(AtomicBool::new(false));
     let signed_in = Arc::new(AtomicU64::new(0));
     let lanes: Vec<_> = people
-        .into_iter()
+        .iter()
         .map(|(username, password)| {
+            let (username, password) = (username.clone(), password.clone());
             let (client, is_over, signed_in) = (anonymous.apart(), is_over.clone(), signed_in.clone());
             tokio::spawn(async move {
                 while !is_over.load(Ordering::Relaxed) {
@@ -67,21 +92,16 @@ pub async fn run(global: &Global, args: Args) -> Outcome {
             })
         })
         .collect();
-    tokio::time::sleep(Duration::from_secs(1)).await;
+    tokio::time::sleep(WARM_UP).await;
     let (before, since) = (signed_in.load(Ordering::Relaxed), moment());
-    let latencies = inquire(&inquirer, Duration::from_secs(args.seconds.into())).await?;
-    let rate = (signed_in.load(Ordering::Relaxed) - before) as f64 / (moment() - since).as_secs_f64();
+    inquire(inquirer, ROUND, latencies).await?;
+    let in_round = (signed_in.load(Ordering::Relaxed) - before) as f64;
+    let length = moment() - since;
     is_over.store(true, Ordering::Relaxed);
     for lane in lanes {
         lane.await.map_err(failed)??;
     }
-    let memory_mib = bank.memory_mib();
-    // Before and after: the speed of a shared machine changes from minute to minute.
-    let hash = (hash + hash_time(cores)?) / 2;
-    let token = anonymous.refresh(inquirer.refresh_token()).await?.access_token;
-    let checks = token_checks(&mut bank, &token)?;
-    report(global, &args, &Figures { cores, hash, rate, memory_mib, checks }, &latencies);
-    Ok(())
+    Ok(in_round * ROUND.as_secs_f64() / length.as_secs_f64())
 }
 
 /// What was measured beside the inquiries.
@@ -139,20 +159,24 @@ fn each(mut call: impl FnMut() -> bool) -> Duration {
 
 /// How long one hash takes while every core hashes and does nothing else: they share the memory's bandwidth, so
 /// that a hash alone would be faster than any core can keep up beside the others.
-fn hash_time(cores: usize) -> Outcome<Duration> {
-    let hasher = Hasher::new(vec![(1, Secret::random())]);
-    let hash = hasher.hash(Scheme::Argon2id, "a password to be checked");
-    let checks =
-        || (0..HASHES).all(|_| hasher.check(Scheme::Argon2id, "a password to be checked", &hash) == Checked::Right);
-    let since = moment();
-    let are_right = std::thread::scope(|scope| {
+fn hash_time(hasher: &Hasher, hash: &str, cores: usize) -> Outcome<Duration> {
+    // For the same time on every core, so that none ends with the memory to itself.
+    let checks = || {
+        let (since, mut count) = (moment(), 0);
+        while moment() - since < HASHING {
+            if hasher.check(Scheme::Argon2id, PASSWORD, hash) != Checked::Right {
+                return None;
+            }
+            count += 1;
+        }
+        Some((moment() - since) / count)
+    };
+    let times: Option<Vec<Duration>> = std::thread::scope(|scope| {
         let threads: Vec<_> = (0..cores).map(|_| scope.spawn(checks)).collect();
-        threads.into_iter().all(|thread| thread.join().unwrap_or(false))
+        threads.into_iter().map(|thread| thread.join().ok().flatten()).collect()
     });
-    if !are_right {
-        return Err(failed("a hash does not check"));
-    }
-    Ok((moment() - since) / HASHES)
+    let times = times.ok_or_else(|| failed("a hash does not check"))?;
+    Ok(times.iter().sum::<Duration>() / times.len() as u32)
 }
 
 async fn sign_up(anonymous: &Client) -> Outcome<(String, String)> {
@@ -174,7 +198,7 @@ async fn sign_up(anonymous: &Client) -> Outcome<(String, String)> {
 }
 
 /// Asks for a balance on a schedule; a late answer does not hold up the next question.
-async fn inquire(customer: &Customer, length: Duration) -> Outcome<Histogram> {
+async fn inquire(customer: &Customer, length: Duration, latencies: &mut Histogram) -> Outcome {
     let begin = tokio::time::Instant::now();
     let mut tasks = Vec::new();
     let mut due = begin;
@@ -187,11 +211,10 @@ async fn inquire(customer: &Customer, length: Duration) -> Outcome<Histogram> {
         }));
         due += INQUIRY_EVERY;
     }
-    let mut latencies = Histogram::default();
     for task in tasks {
         latencies.record(task.await.map_err(failed)??.as_micros() as u64);
     }
-    Ok(latencies)
+    Ok(())
 }
 
 fn report(global: &Global, args: &Args, figures: &Figures, latencies: &Histogram) {
