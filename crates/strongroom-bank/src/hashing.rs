@@ -8,8 +8,8 @@ use tokio::sync::oneshot;
 
 use crate::{Error, Result};
 
-/// A hash takes some 20 ms, so nobody waits much longer than a second.
-const WAITING_PER_CORE: usize = 48;
+/// A hash takes some 45 ms, so nobody waits much longer than two seconds.
+const WAITING_PER_CORE: usize = 32;
 
 type Job = Box<dyn FnOnce() + Send>;
 
