@@ -35,6 +35,8 @@ bodies! {
         status: String,
         /// What it holds.
         balance: Amount,
+        /// What is reserved of it.
+        held: Amount,
         /// What may be spent.
         available: Amount,
         /// When it was opened.
@@ -59,6 +61,66 @@ bodies! {
         /// Private to the two parties.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         description: Option<String>,
+        /// The account on the other side: its id.
+        counterparty: String,
+        /// `transfer`, `deposit` …
+        kind: String,
+    }
+
+    /// `PATCH /v1/accounts/{id}`: what is left out stays as it is.
+    AccountChange {
+        /// `open`, `frozen` or `closed`.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        status: Option<String>,
+        /// How far below zero it may go.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        overdraft: Option<Amount>,
+        /// How much one order may take.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        order_limit: Option<Amount>,
+    }
+
+    /// `GET /v1/accounts/{id}/balance`
+    BalanceAt {
+        /// What it held.
+        balance: Amount,
+        /// When.
+        at: String,
+    }
+
+    /// An item of `GET /v1/ledger/trial-balance`.
+    TrialBalanceItem {
+        /// `customer`, `cash` …
+        kind: String,
+        /// How many accounts there are.
+        accounts: u64,
+        /// What those hold together that hold less than nothing.
+        debit: Amount,
+        /// What the others hold together.
+        credit: Amount,
+    }
+
+    /// `POST /v1/transfers/{id}/capture`, `/release` and `/reverse`; signed.
+    FollowUpOrder {
+        /// As for a transfer.
+        order_id: String,
+        /// `capture`, `release` or `reverse`.
+        action: String,
+        /// `xfer_…`
+        transfer: String,
+        /// How much is captured; left out, all of it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        amount: Option<Amount>,
+    }
+
+    /// The terms on which money is reserved.
+    Hold {
+        /// Who may capture or release it: `usr_…`; left out, the payee.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        capturer: Option<String>,
+        /// Until when; left out, seven days.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        until: Option<String>,
     }
 
     /// `POST /v1/transfers`; signed.
@@ -74,9 +136,12 @@ bodies! {
         /// Private to the two parties.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         description: Option<String>,
+        /// Reserve the money first: `true`, or the terms.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        hold: Option<HoldOrNot>,
     }
 
-    /// `POST /v1/cash/deposits`; signed by the teller's device.
+    /// `POST /v1/cash/deposits` and `/withdrawals`; signed by the teller's device.
     CashOrder {
         /// As for a transfer.
         order_id: String,
@@ -96,7 +161,7 @@ bodies! {
         /// The caller's own.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         order_id: Option<String>,
-        /// `posted`
+        /// `posted`, `held`, `pending_approval`, `captured`, `released`, `expired`, `refused` or `reversed`.
         status: String,
         /// Its place in the log.
         sequence: u64,
@@ -108,8 +173,14 @@ bodies! {
         to: String,
         /// How much.
         amount: Amount,
-        /// When it was posted.
+        /// When it was posted, or reserved.
         time: String,
+        /// Until when it is reserved.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        until: Option<String>,
+        /// The posting that it takes back.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        refers: Option<String>,
         /// Private to the two parties.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         description: Option<String>,
@@ -154,4 +225,15 @@ bodies! {
         /// The signed checkpoint.
         checkpoint: String,
     }
+}
+
+/// `true` and `false`, or terms.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(untagged)]
+pub enum HoldOrNot {
+    /// By the usual terms, or not at all.
+    Plain(bool),
+    /// By these.
+    By(Hold),
 }

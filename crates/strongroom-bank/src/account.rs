@@ -1,5 +1,11 @@
 //! Accounts: opening one, and what its owner sees of it.
 
+mod change;
+mod history;
+
+pub use change::AccountChange;
+pub use history::{BalanceAt, Statement, Total, Wanted, totals};
+
 use strongroom_crypto::random;
 use strongroom_identity::credential;
 use strongroom_identity::role::Permission;
@@ -10,14 +16,13 @@ use strongroom_ledger::money::Currency;
 use strongroom_ledger::number::{self, NumberScheme};
 use strongroom_ledger::order::{CashOrder, TransferOrder};
 use strongroom_store::accounts::{self, AccountRow, BalanceRow};
-use strongroom_store::money::{self as store, EntryRow, TransferRow};
+use strongroom_store::money::{EntryRow, TransferRow};
 use strongroom_store::{Connection, Id};
 
 use crate::audit::Event;
 use crate::keyring::indexes::Field;
 use crate::keyring::{Keyring, column};
 use crate::masked::last_four;
-use crate::money::balance_row;
 use crate::rows::Authenticated;
 use crate::sessions::{self, Caller, Seen};
 use crate::{Bank, Error, Result, clock, hex, staff};
@@ -39,6 +44,8 @@ pub struct AccountDetails {
     pub status: &'static str,
     /// Minor units.
     pub balance: i64,
+    /// Minor units of it that are reserved.
+    pub held: i64,
     /// What may be spent, in minor units.
     pub available: i64,
     /// When it was opened.
@@ -62,6 +69,10 @@ pub struct EntryDetails {
     pub time_us: i64,
     /// The private description.
     pub description: Option<String>,
+    /// The account on the other side.
+    pub counterparty: AccountId,
+    /// What kind of posting.
+    pub kind: i64,
 }
 
 /// The bank's part of a CLABE and of an IBAN.
@@ -142,31 +153,6 @@ impl Bank {
         })
         .await
     }
-
-    /// Its entries, newest first, below a sequence.
-    pub async fn entries(
-        &self,
-        caller: &Caller,
-        id: AccountId,
-        below: Option<i64>,
-        limit: i64,
-    ) -> Result<Vec<EntryDetails>> {
-        self.note_account(caller, id).await?;
-        let (keys, caller, now_us) = (self.keys.clone(), caller.clone(), clock::now_us());
-        self.read(move |c| {
-            let seen = sessions::see(c, &keys, &caller, now_us)?;
-            readable(c, &keys, &seen, id)?;
-            let entries = store::entries_below(c, &id.0, below.unwrap_or(i64::MAX), limit)?;
-            let sequences: Vec<i64> = entries.iter().map(|e| e.sequence).collect();
-            let postings = store::by_sequences(c, &sequences)?;
-            entries
-                .iter()
-                .filter_map(|e| Some((e, postings.iter().find(|p| p.sequence == e.sequence)?)))
-                .map(|(e, p)| entry(&keys, &caller, e, p))
-                .collect()
-        })
-        .await
-    }
 }
 
 impl Bank {
@@ -222,7 +208,8 @@ fn details(keys: &Keyring, row: &AccountRow, balance: &BalanceRow) -> Result<Acc
         currency: row.currency.parse().map_err(|_| Error::Integrity("an account's currency is unknown".into()))?,
         status: AccountStatus::from_number(row.status).map_or("frozen", |s| s.name()),
         balance: balance.balance,
-        available: balance.balance - row.floor.unwrap_or(0),
+        held: balance.held,
+        available: balance.balance.saturating_sub(balance.held).saturating_sub(row.floor.unwrap_or(0)),
         created_us: row.created_us,
     })
 }
@@ -238,6 +225,8 @@ fn entry(keys: &Keyring, caller: &Caller, entry: &EntryRow, row: &TransferRow) -
         balance_after: entry.balance_after,
         time_us: row.time_us,
         description: words(keys, &caller.person, row, entry.amount < 0).unwrap_or_default().description,
+        counterparty: AccountId(if entry.amount < 0 { row.to } else { row.from }),
+        kind: row.kind,
     })
 }
 
@@ -253,14 +242,26 @@ pub(crate) struct Words {
 
 /// The words of a posting for one of its parties.
 pub(crate) fn words(keys: &Keyring, party: &Id, row: &TransferRow, is_payer: bool) -> Result<Words> {
+    let sealed = if is_payer { row.payer.as_deref() } else { row.payee.as_deref() };
+    words_of(keys, party, &row.id, sealed, is_payer)
+}
+
+/// The same of a sealed part.
+pub(crate) fn words_of(
+    keys: &Keyring,
+    party: &Id,
+    transfer: &Id,
+    sealed: Option<&[u8]>,
+    is_payer: bool,
+) -> Result<Words> {
     let not_empty = |text: Option<String>| text.filter(|t| !t.is_empty());
     if !is_payer {
-        let part = open_part(keys, party, column::PAYEE_PART, &row.id, row.payee.as_deref())?;
+        let part = open_part(keys, party, column::PAYEE_PART, transfer, sealed)?;
         let Some((_, part)) = part else { return Ok(Words::default()) };
         let part = PayeePart::decode(&part).map_err(|e| Error::Integrity(e.to_string()))?;
         return Ok(Words { description: not_empty(Some(part.description)), to: None });
     }
-    let part = open_part(keys, party, column::PAYER_PART, &row.id, row.payer.as_deref())?;
+    let part = open_part(keys, party, column::PAYER_PART, transfer, sealed)?;
     let Some((_, part)) = part else { return Ok(Words::default()) };
     let part = PayerPart::decode(&part).map_err(|e| Error::Integrity(e.to_string()))?;
     Ok(match (TransferOrder::parse(&part.order), CashOrder::parse(&part.order)) {
@@ -310,6 +311,7 @@ pub(crate) fn new_account(
         currency: currency.to_string(),
         status: AccountStatus::Open as i64,
         floor: (kind == AccountKind::Customer).then_some(0),
+        order_limit: None,
         created_us: now_us,
         mac: [0; 36],
         number_index: keys.indexes().index(Field::Number, &number),
@@ -318,5 +320,7 @@ pub(crate) fn new_account(
     };
     row.mac = row.expected(keys);
     tracing::debug!(account = hex::encode(&id.0), "account prepared");
-    Ok((row, balance_row(keys, id.0, 0, -1)))
+    let mut balance = BalanceRow { account: id.0, balance: 0, held: 0, last_sequence: -1, mac: [0; 36] };
+    balance.mac = balance.expected(keys);
+    Ok((row, balance))
 }

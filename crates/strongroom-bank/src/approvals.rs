@@ -9,15 +9,18 @@ use strongroom_crypto::digest::sha256;
 use strongroom_crypto::random;
 use strongroom_identity::credential;
 use strongroom_identity::role::{self, Permission, Role};
-use strongroom_ledger::id::{ApprovalId, PersonId, SessionId};
+use strongroom_ledger::id::{AccountId, ApprovalId, PersonId, SessionId, TransferId};
+use strongroom_ledger::leaf::Authority;
 use strongroom_ledger::order::ApprovalOrder;
 use strongroom_store::approvals::{self as store, ApprovalRow};
+use strongroom_store::holds::HoldRow;
 use strongroom_store::identity::PersonRow;
 use strongroom_store::{Id, identity, roles as role_rows};
 
 use crate::audit::Event;
 use crate::factor::{step_up, write_person};
 use crate::key_order::{KeyName, KeyOrder};
+use crate::money::{Intent, hold};
 use crate::orders::Verified;
 use crate::people::NewPerson;
 use crate::rows::Authenticated;
@@ -81,6 +84,22 @@ pub enum Request {
         /// For how long it holds.
         days: i64,
     },
+    /// A transfer over the limit is carried out; it was asked for by the customer's signed order.
+    #[serde(rename = "transfer")]
+    Transfer {
+        /// It, and what is reserved for it.
+        transfer: TransferId,
+        /// The account that pays.
+        from: AccountId,
+        /// The account that is paid.
+        to: AccountId,
+        /// Like `150000.00`.
+        amount: String,
+        /// ISO 4217 code.
+        currency: String,
+        /// SHA-256 of the order, in hexadecimal digits.
+        order_hash: String,
+    },
     /// A version of a key is ended.
     #[serde(rename = "key.destroy")]
     DestroyKey {
@@ -141,7 +160,17 @@ impl Request {
         match self {
             Request::DestroyKey { .. } => Permission::KeysUse,
             Request::Invite { .. } => Permission::PeopleInvite,
+            Request::Transfer { .. } => Permission::TransfersCreate,
             _ => Permission::RolesChange,
+        }
+    }
+
+    /// Who may decide on it, beside whoever decides on anything.
+    fn deciding(&self) -> Option<Permission> {
+        match self {
+            // A customer may order transfers, and decides on none.
+            Request::Transfer { .. } => None,
+            _ => Some(self.asking()),
         }
     }
 
@@ -230,9 +259,15 @@ impl Bank {
             let seen = sessions::see(tx.connection, tx.keys, &caller, tx.now_us)?;
             let (mut row, request) = find(tx, id)?;
             if row.person != caller.person {
-                staff::allow(&seen, &[Permission::ApprovalsDecide, request.asking()])?;
+                allow_deciding(&seen, &request)?;
             }
             refuse_decided(&row, tx.now_us)?;
+            if let Request::Transfer { transfer, .. } = &request {
+                let hold = hold::pending(tx, *transfer)?;
+                let person = caller.person;
+                let ending = hold::Ending { person, authority: REFUSAL, order_hash: [0; 32] };
+                hold::refuse(tx, hold, &ending)?;
+            }
             decide(tx, &mut row, &caller, Status::Refused)?;
             tx.audit(Event::by(&caller, "approval.refused").on(id.0))?;
             Ok(view(&row, tx.now_us))
@@ -250,6 +285,42 @@ impl Bank {
         }
     }
 }
+
+/// The request that a transfer over the limit be carried out.
+pub(crate) fn transfer_request(tx: &mut Tx<'_>, hold: &HoldRow, intent: &Intent) -> ApprovalRow {
+    let request = Request::Transfer {
+        transfer: TransferId(hold.id),
+        from: intent.from,
+        to: intent.to,
+        amount: intent.currency.format_amount(intent.amount),
+        currency: intent.currency.to_string(),
+        order_hash: hex::encode(&hold.order_hash),
+    };
+    let mut row = ApprovalRow {
+        id: hold.id,
+        person: hold.person,
+        // Texts and numbers alone are always JSON.
+        request: serde_json::to_vec(&request).unwrap_or_default(),
+        created_us: tx.now_us,
+        expires_us: hold.until_us,
+        status: Status::Pending as i64,
+        decided_by: None,
+        decided_us: None,
+        signature: None,
+        mac: [0; 36],
+    };
+    row.mac = row.expected(tx.keys);
+    row
+}
+
+fn allow_deciding(seen: &Seen, request: &Request) -> Result<()> {
+    let needed: Vec<Permission> =
+        [Some(Permission::ApprovalsDecide), request.deciding()].into_iter().flatten().collect();
+    staff::allow(seen, &needed)
+}
+
+/// The bank's rule by which somebody's refusal frees what was reserved.
+const REFUSAL: Authority = Authority::Rule(2);
 
 /// Writes a request down, if it can be asked for.
 pub(crate) fn ask(tx: &mut Tx<'_>, caller: &Caller, id: ApprovalId, request: &Request) -> Result<ApprovalView> {
@@ -312,7 +383,7 @@ fn approve(
     if row.person == caller.person || request.about() == Some(PersonId(caller.person)) {
         return Err(Error::forbidden("own_request", "Another person has to approve this."));
     }
-    staff::allow(&seen, &[Permission::ApprovalsDecide, request.asking()])?;
+    allow_deciding(&seen, &request)?;
     if let Request::DefineRole { role, .. } = &request
         && holds(&seen.person, role)
     {
@@ -328,8 +399,14 @@ fn approve(
     if let Some(service) = service {
         people::refuse_taken(tx, service)?;
     }
-    // Nothing below this line may fail.
-    carry_out(tx, &request, service)?;
+    // Nothing below this line may fail, but for the rules of money, which are asked before anything is written.
+    match &request {
+        Request::Transfer { transfer, .. } => {
+            let hold = hold::pending(tx, *transfer)?;
+            hold::approve(tx, hold, &verified.ending())?;
+        }
+        _ => carry_out(tx, &request, service)?,
+    }
     row.signature = Some(verified.signature.clone().into_bytes());
     decide(tx, &mut row, caller, Status::Approved)?;
     tx.audit(Event::by(caller, "approval.approved").on(id.0))?;
@@ -409,6 +486,7 @@ fn check(tx: &mut Tx<'_>, request: &Request) -> Result<()> {
         }
         Request::Invite { role, .. } => check_roles(tx, std::slice::from_ref(role)),
         Request::MakeServiceKey { service, .. } => service_account::present(tx, service).map(drop),
+        Request::Transfer { transfer, .. } => hold::pending(tx, *transfer).map(drop),
         Request::DestroyKey { version, .. } if *version < 1 => {
             Err(Error::field("version", "malformed", "Versions are counted from 1."))
         }
@@ -473,6 +551,7 @@ fn carry_out(tx: &mut Tx<'_>, request: &Request, service: Option<&NewPerson>) ->
         }
         // Done after the commit: keys live in a database of their own.
         Request::DestroyKey { .. } => Ok(()),
+        Request::Transfer { .. } => Err(Error::Internal("a transfer is carried out by the ledger".into())),
     }
 }
 

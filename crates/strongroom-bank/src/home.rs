@@ -21,6 +21,7 @@ use serde::{Deserialize, Serialize};
 use strongroom_crypto::password::Scheme;
 use strongroom_crypto::root::Provider;
 use strongroom_crypto::secret::Secret;
+use strongroom_ledger::money::Currency;
 use strongroom_notify::sms::{Sms, SmsConfig};
 use strongroom_notify::{Mail, MailConfig};
 use strongroom_sql::{Connection, Role, Url};
@@ -43,6 +44,9 @@ pub struct Config {
     /// Which second factors there are.
     #[serde(default)]
     pub factors: FactorsConfig,
+    /// What needs a second person.
+    #[serde(default)]
+    pub limits: LimitsConfig,
     /// How mail goes out; without it none does.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub mail: Option<MailConfig>,
@@ -70,6 +74,25 @@ pub struct BankConfig {
     /// A demo bank prints its people's secrets.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub demo: bool,
+}
+
+/// `[limits]`
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LimitsConfig {
+    /// A customer's transfer of more than this, in its own currency, waits for the bank's approval; 100000 by default.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub approval_above: Option<u32>,
+}
+
+impl LimitsConfig {
+    const APPROVAL_ABOVE: u32 = 100_000;
+
+    /// The limit in a currency's minor units.
+    pub(crate) fn approval_above(&self, currency: Currency) -> i64 {
+        let units = i64::from(self.approval_above.unwrap_or(Self::APPROVAL_ABOVE));
+        units.saturating_mul(10_i64.saturating_pow(u32::from(currency.digits())))
+    }
 }
 
 /// `[database]`

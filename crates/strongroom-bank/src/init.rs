@@ -123,6 +123,7 @@ fn configure(home: &Home, options: &Options, store: &Id) -> Result<Config> {
         tracing::warn!("the root key lies inside the home: whoever copies the home can open it");
     }
     Ok(Config {
+        limits: Default::default(),
         bank: BankConfig {
             name: options.name.clone().unwrap_or_else(|| "Strongroom".into()),
             currency: options.currency.clone().unwrap_or_else(|| "USD".into()).to_uppercase(),

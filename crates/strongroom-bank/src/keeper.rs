@@ -5,6 +5,7 @@ use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use crate::keyring::Purpose;
+use crate::money::hold;
 use crate::{Bank, Result, clock, hex};
 
 const TICK: Duration = Duration::from_millis(500);
@@ -43,6 +44,10 @@ impl Bank {
         if tick.is_multiple_of(TICKS_PER_LOOK) {
             self.follow_due_keys()?;
             self.change_blocking(|tx| tx.forget_old_tries())?;
+        }
+        if self.readers.read(|c| hold::is_any_due(c, clock::now_us()))? {
+            let ended = self.change_blocking(hold::expire)?;
+            tracing::info!(ended, "reservations whose time was over are free");
         }
         self.reseal_round().map(drop)
     }

@@ -71,8 +71,8 @@ mod writer;
 pub use error::{Error, Result};
 pub use home::{Config, Home};
 pub use keyring::{Keyring, TokenKey, column};
-pub use money::{Placed, Posted};
-pub use orders::{SignedOrder, Verified};
+pub use money::{Placed, Posted, Status};
+pub use orders::{Consent, SignedOrder, Verified};
 pub use sessions::Caller;
 pub use writer::Counters;
 

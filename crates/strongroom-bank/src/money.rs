@@ -1,30 +1,38 @@
 //! Orders that move money, on the writer's side: see everything a batch needs, decide each order
 //! in turn against what the ones before it left, then write the whole batch set by set.
 
-use std::collections::HashMap;
+pub mod hold;
+
+use std::collections::{HashMap, HashSet};
 
 use strongroom_identity::role::{Permission, Permissions};
-use strongroom_ledger::decide::{AccountKind, AccountStatus, AccountView, Posting, decide};
+use strongroom_ledger::decide::{AccountKind, AccountStatus, AccountView, Entry, Posting, capture, decide, reserve};
 use strongroom_ledger::id::{AccountId, DeviceId, PersonId, TransferId};
-use strongroom_ledger::leaf::{self, Authority, PostingCore, PostingKind};
+use strongroom_ledger::leaf::{self, Authority, HoldState, PostingCore, PostingKind};
 use strongroom_ledger::money::Currency;
 use strongroom_ledger::refusal::Refusal;
 use strongroom_store::accounts::{self, BalanceRow};
+use strongroom_store::approvals::{self, ApprovalRow};
+use strongroom_store::holds::{self, HoldEnd, HoldRow};
 use strongroom_store::identity::{self, DeviceRow, PersonRow, SessionRow};
 use strongroom_store::money::{self as store, EntryRow, OrderRow, TransferRow};
 use strongroom_store::{Connection, Id};
 
+use crate::factor::NOBODY;
 use crate::keyring::Keyring;
 use crate::rows::Authenticated;
 use crate::tx::Tx;
 use crate::{Error, Result, roles};
 
+/// A transfer waits so long for the bank's approval.
+const APPROVAL_US: i64 = 7 * 24 * 3_600_000_000;
+
 /// A verified order, prepared outside the writer: its parts are hashed and sealed already.
 pub struct Command {
-    /// The posting's id, if it is made.
+    /// The posting's id, if it is made; the reservation's, if one is.
     pub transfer: TransferId,
-    /// What kind of posting it asks for.
-    pub kind: PostingKind,
+    /// What it asks for.
+    pub action: Action,
     /// Who orders it.
     pub person: Id,
     /// In which session.
@@ -37,6 +45,35 @@ pub struct Command {
     pub order_hash: [u8; 32],
     /// What is to move, or why it is refused already.
     pub intent: std::result::Result<Intent, Refusal>,
+    /// A transfer of more than this waits for the bank's approval.
+    pub approval_above: i64,
+    /// What its posting or reservation keeps of it.
+    pub parts: Parts,
+}
+
+/// What an order asks for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Action {
+    /// Money moves.
+    Post(PostingKind),
+    /// Money is reserved.
+    Reserve {
+        /// Who may capture it.
+        capturer: Id,
+        /// Until when.
+        until_us: i64,
+    },
+    /// Reserved money moves, or a part of it.
+    Capture(TransferId),
+    /// Reserved money is free again.
+    Release(TransferId),
+    /// A posting is taken back.
+    Reverse(TransferId),
+}
+
+/// The three parts of a leaf: the core's salt, and the others hashed and sealed.
+#[derive(Clone, Debug, Default)]
+pub struct Parts {
     /// Salt of the core part.
     pub core_salt: Id,
     /// Hash of the payer's part.
@@ -44,9 +81,9 @@ pub struct Command {
     /// Hash of the payee's part.
     pub payee_hash: [u8; 32],
     /// The payer's part, sealed.
-    pub payer: Vec<u8>,
+    pub payer: Option<Vec<u8>>,
     /// The payee's part, sealed.
-    pub payee: Vec<u8>,
+    pub payee: Option<Vec<u8>>,
 }
 
 /// What is to move.
@@ -92,9 +129,53 @@ pub struct Posted {
     pub currency: Currency,
     /// When it was decided.
     pub time_us: i64,
+    /// Where it stands.
+    pub status: Status,
+    /// Until when it is reserved.
+    pub until_us: Option<i64>,
+    /// The posting that it takes back.
+    pub refers: Option<TransferId>,
+}
+
+/// Where a transfer stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Status {
+    /// The money moved.
+    Posted,
+    /// It is reserved.
+    Held,
+    /// It is reserved, and waits for the bank's approval.
+    PendingApproval,
+    /// It was reserved, and moved, or a part of it.
+    Captured,
+    /// It is not reserved any more, and did not move.
+    Released,
+    /// The same, because its time was over.
+    Expired,
+    /// The same, because the bank did not approve it or the payer withdrew it.
+    Refused,
+    /// It moved, and was taken back.
+    Reversed,
+}
+
+impl Status {
+    /// Its name in answers.
+    pub fn name(self) -> &'static str {
+        match self {
+            Status::Posted => "posted",
+            Status::Held => "held",
+            Status::PendingApproval => "pending_approval",
+            Status::Captured => "captured",
+            Status::Released => "released",
+            Status::Expired => "expired",
+            Status::Refused => "refused",
+            Status::Reversed => "reversed",
+        }
+    }
 }
 
 /// Everything a batch of orders is decided on.
+#[derive(Default)]
 struct View {
     people: HashMap<Id, PersonRow>,
     permissions: HashMap<Id, Permissions>,
@@ -104,7 +185,11 @@ struct View {
     /// Accounts whose rows do not carry our MAC.
     broken: Vec<Id>,
     orders: HashMap<(Id, String), OrderRow>,
-    postings: HashMap<i64, Posted>,
+    /// First answers, by the place that their orders have kept.
+    answers: HashMap<i64, Posted>,
+    holds: HashMap<Id, HoldRow>,
+    /// Postings that were taken back.
+    reversed: HashSet<Id>,
 }
 
 /// What a batch of orders does.
@@ -113,7 +198,27 @@ struct Effects {
     orders: Vec<OrderRow>,
     transfers: Vec<TransferRow>,
     entries: Vec<EntryRow>,
+    holds: Vec<HoldRow>,
+    ended: Vec<(HoldRow, HoldEnd)>,
+    reversals: Vec<(Id, Id)>,
+    approvals: Vec<ApprovalRow>,
     touched: Vec<Id>,
+}
+
+/// What the rules allow.
+enum Decided {
+    Post(Intent, [Entry; 2]),
+    /// How much is reserved on the account then.
+    Reserve(Intent, i64, Terms),
+    Capture(HoldRow, Intent, [Entry; 2]),
+    Release(HoldRow, Currency),
+}
+
+/// How a reservation begins.
+struct Terms {
+    purpose: HoldState,
+    capturer: Id,
+    until_us: i64,
 }
 
 /// See, decide, do for the orders of one batch; answers are in the same order.
@@ -128,6 +233,11 @@ pub fn apply(tx: &mut Tx<'_>, commands: &[&Command]) -> strongroom_sql::Result<V
     Ok(answers)
 }
 
+/// Whether an order's id was spent before.
+pub fn is_spent(tx: &mut Tx<'_>, command: &Command) -> strongroom_sql::Result<bool> {
+    Ok(!store::orders(tx.connection, &[(command.person, command.order_id.as_str())])?.is_empty())
+}
+
 impl View {
     fn see(connection: &mut dyn Connection, keys: &Keyring, commands: &[&Command]) -> strongroom_sql::Result<Self> {
         let people = identity::people(connection, &distinct(commands.iter().map(|c| c.person)))?;
@@ -137,8 +247,21 @@ impl View {
         let (accounts, broken) = see_accounts(connection, keys, &wanted)?;
         let ids: Vec<(Id, &str)> = commands.iter().map(|c| (c.person, c.order_id.as_str())).collect();
         let orders = store::orders(connection, &ids)?;
-        let replayed: Vec<i64> = orders.iter().filter_map(|o| o.sequence).collect();
-        let postings = if replayed.is_empty() { Vec::new() } else { store::by_sequences(connection, &replayed)? };
+        let spent: Vec<i64> = orders.iter().filter_map(|o| o.sequence).collect();
+        let answers = first_answers(connection, keys, &spent)?;
+        let asked = |wanted: fn(&Action) -> Option<TransferId>| -> Vec<Id> {
+            distinct(commands.iter().filter_map(|c| wanted(&c.action)).map(|id| id.0))
+        };
+        let held = asked(|action| match action {
+            Action::Capture(id) | Action::Release(id) => Some(*id),
+            _ => None,
+        });
+        let reversed = asked(|action| match action {
+            Action::Reverse(id) => Some(*id),
+            _ => None,
+        });
+        let holds = if held.is_empty() { Vec::new() } else { holds::by_ids(connection, &held, true)? };
+        let reversed = if reversed.is_empty() { Vec::new() } else { holds::reversals(connection, &reversed)? };
         let people = keep_true(people, keys);
         let permissions = see_permissions(connection, keys, people.values())?;
         Ok(View {
@@ -149,7 +272,9 @@ impl View {
             accounts,
             broken,
             orders: orders.into_iter().map(|o| ((o.person, o.order_id.clone()), o)).collect(),
-            postings: postings.iter().filter_map(|row| Some((row.sequence, posted(row)?))).collect(),
+            answers,
+            holds: keep_true(holds, keys),
+            reversed: reversed.into_iter().map(|(original, _)| original).collect(),
         })
     }
 
@@ -161,12 +286,13 @@ impl View {
         if session.person != person.id || !crate::sessions::is_alive(session, person, permissions, now_us) {
             return Err(Error::Unauthenticated);
         }
-        let needed = match command.kind {
-            PostingKind::Deposit => Permission::CashDeposit,
-            PostingKind::Withdrawal => Permission::CashWithdraw,
-            _ => Permission::TransfersCreate,
+        let needed: &[Permission] = match command.action {
+            Action::Post(PostingKind::Deposit) => &[Permission::CashDeposit],
+            Action::Post(PostingKind::Withdrawal) => &[Permission::CashWithdraw],
+            Action::Reverse(_) => &[Permission::TransfersCreate, Permission::TransfersReverse],
+            _ => &[Permission::TransfersCreate],
         };
-        if !permissions.allows(needed) {
+        if !needed.iter().any(|permission| permissions.allows(*permission)) {
             return Err(Error::forbidden("forbidden", "Your role does not allow this."));
         }
         match self.devices.get(&command.device) {
@@ -177,26 +303,75 @@ impl View {
     }
 
     /// The rules: ownership by kind of order, then the ledger's own.
-    fn decide(
-        &self,
-        command: &Command,
-    ) -> std::result::Result<(Intent, [strongroom_ledger::decide::Entry; 2]), Refusal> {
+    fn decide(&self, command: &Command, now_us: i64) -> std::result::Result<Decided, Refusal> {
         let intent = command.intent.clone()?;
         if self.broken.contains(&intent.from.0) || self.broken.contains(&intent.to.0) {
             return Err(Refusal::AccountUnderReview);
         }
         let from = self.accounts.get(&intent.from.0).ok_or(Refusal::NotFound)?;
         let to = self.accounts.get(&intent.to.0).ok_or(Refusal::NotFound)?;
-        let own = |account: &AccountView| account.owner == Some(PersonId(command.person));
-        match command.kind {
-            PostingKind::Transfer if !own(from) => return Err(Refusal::NotFound),
-            PostingKind::Transfer if to.owner.is_none() => return Err(Refusal::NotFound),
-            PostingKind::Deposit if own(to) => return Err(Refusal::OwnAccount),
-            PostingKind::Deposit if to.owner.is_none() => return Err(Refusal::NotFound),
-            _ => {}
-        }
+        self.is_theirs_to_order(command, from, to)?;
         let posting = Posting { from: intent.from, to: intent.to, amount: intent.amount, currency: intent.currency };
-        decide(&posting, from, to).map(|entries| (intent, entries))
+        match command.action {
+            Action::Post(PostingKind::Transfer) if intent.amount > command.approval_above => {
+                let until_us = now_us + APPROVAL_US;
+                let terms = Terms { purpose: HoldState::Pending, capturer: NOBODY, until_us };
+                Ok(Decided::Reserve(intent, reserve(&posting, from, to)?, terms))
+            }
+            Action::Post(_) => Ok(Decided::Post(intent, decide(&posting, from, to)?)),
+            Action::Reserve { capturer, until_us } => {
+                let terms = Terms { purpose: HoldState::Held, capturer, until_us };
+                Ok(Decided::Reserve(intent, reserve(&posting, from, to)?, terms))
+            }
+            Action::Capture(id) => {
+                let hold = self.open_hold(id, now_us)?;
+                let entries = capture(&posting, from, to, hold.amount)?;
+                Ok(Decided::Capture(hold.clone(), intent, entries))
+            }
+            Action::Release(id) => Ok(Decided::Release(self.open_hold(id, now_us)?.clone(), intent.currency)),
+            Action::Reverse(original) if self.reversed.contains(&original.0) => Err(Refusal::AlreadyReversed),
+            Action::Reverse(_) => {
+                // What is taken back goes whatever one order of the account may take.
+                let from = AccountView { order_limit: None, ..*from };
+                Ok(Decided::Post(intent, decide(&posting, &from, to)?))
+            }
+        }
+    }
+
+    /// Whether this person may order it of these accounts; what is not theirs is not there.
+    fn is_theirs_to_order(
+        &self,
+        command: &Command,
+        from: &AccountView,
+        to: &AccountView,
+    ) -> std::result::Result<(), Refusal> {
+        let own = |account: &AccountView| account.owner == Some(PersonId(command.person));
+        let is_customers = |account: &AccountView| account.owner.is_some();
+        let theirs = |is_theirs: bool| if is_theirs { Ok(()) } else { Err(Refusal::NotFound) };
+        match command.action {
+            Action::Post(PostingKind::Deposit) if own(to) => Err(Refusal::OwnAccount),
+            Action::Post(PostingKind::Deposit) => theirs(is_customers(to)),
+            Action::Post(PostingKind::Withdrawal) if own(from) => Err(Refusal::OwnAccount),
+            Action::Post(PostingKind::Withdrawal) => theirs(is_customers(from)),
+            Action::Post(_) | Action::Reserve { .. } => theirs(own(from) && is_customers(to)),
+            Action::Capture(id) | Action::Release(id) => {
+                theirs(self.holds.get(&id.0).is_some_and(|hold| hold.capturer == command.person))
+            }
+            // Who was paid may give it back; staff may take it back, not from or for themselves.
+            Action::Reverse(_) if own(from) => theirs(is_customers(to)),
+            Action::Reverse(_) => {
+                let permissions = self.permissions.get(&command.person);
+                theirs(permissions.is_some_and(|p| p.allows(Permission::TransfersReverse)))?;
+                if own(to) { Err(Refusal::OwnAccount) } else { Ok(()) }
+            }
+        }
+    }
+
+    /// A reservation that a capture is still good for. One that waits for approval is not there for this.
+    fn open_hold(&self, id: TransferId, now_us: i64) -> std::result::Result<&HoldRow, Refusal> {
+        let hold = self.holds.get(&id.0).ok_or(Refusal::NotFound)?;
+        let is_open = hold.state == HoldState::Held as i64 && hold.until_us > now_us;
+        if is_open { Ok(hold) } else { Err(Refusal::HoldEnded) }
     }
 }
 
@@ -207,17 +382,43 @@ fn place(tx: &mut Tx<'_>, view: &mut View, effects: &mut Effects, command: &Comm
     if let Some(spent) = view.orders.get(&key) {
         return replay(view, spent, command);
     }
-    let decided = view.decide(command);
+    let decided = view.decide(command, tx.now_us);
     // Nothing below this line may fail.
-    let outcome = match decided {
-        Ok((intent, entries)) => Ok(post(tx, view, effects, command, &intent, &entries)),
-        Err(refusal) => Err(refusal),
-    };
+    let outcome = decided.map(|decided| match decided {
+        Decided::Post(intent, entries) => {
+            if let Action::Reverse(original) = command.action {
+                view.reversed.insert(original.0);
+                effects.reversals.push((original.0, command.transfer.0));
+            }
+            post(tx, view, effects, &Move::of(command, &intent), &entries)
+        }
+        Decided::Reserve(intent, held, terms) => hold::begin(tx, view, effects, command, &intent, held, &terms),
+        Decided::Capture(hold, intent, entries) => {
+            let end = hold::Ending::by_customer(command);
+            let posted = hold::capture(tx, view, effects, hold, &intent, &entries, &end);
+            Posted { order_id: command.order_id.clone(), ..posted }
+        }
+        Decided::Release(hold, currency) => {
+            let end = hold::Ending::by_customer(command);
+            let ended = hold::release(tx, view, effects, hold, HoldState::Released, &end);
+            Posted { order_id: command.order_id.clone(), ..hold::in_currency(&ended, currency) }
+        }
+    });
+    // An order keeps the place of the leaf that it made.
+    let place = outcome.as_ref().ok().map(|_| match command.action {
+        Action::Capture(id) | Action::Release(id) => {
+            view.holds.get(&id.0).and_then(|hold| hold.end.as_ref()).map_or(-1, |end| end.sequence)
+        }
+        _ => outcome.as_ref().map_or(-1, |posted| posted.sequence),
+    });
+    if let (Ok(posted), Some(place)) = (&outcome, place) {
+        view.answers.insert(place, posted.clone());
+    }
     let order = OrderRow {
         person: command.person,
         order_id: command.order_id.clone(),
         body_hash: command.order_hash,
-        sequence: outcome.as_ref().ok().map(|p: &Posted| p.sequence),
+        sequence: place,
         refusal: outcome.as_ref().err().map(|r| r.code().to_owned()),
         time_us: tx.now_us,
     };
@@ -235,8 +436,9 @@ fn replay(view: &View, spent: &OrderRow, command: &Command) -> Result<Placed> {
         });
     }
     let outcome = match (&spent.sequence, &spent.refusal) {
-        (Some(sequence), _) => match view.postings.get(sequence) {
-            Some(posted) => Ok(posted.clone()),
+        (Some(sequence), _) => match view.answers.get(sequence) {
+            // A capture answers what the payer's order made; the id is that of the order that captured.
+            Some(posted) => Ok(Posted { order_id: command.order_id.clone(), ..posted.clone() }),
             None => return Err(Error::Integrity("a spent order has no posting".into())),
         },
         (None, Some(code)) => Err(Refusal::from_code(code).unwrap_or(Refusal::NotFound)),
@@ -245,60 +447,88 @@ fn replay(view: &View, spent: &OrderRow, command: &Command) -> Result<Placed> {
     Ok(Placed { replay: true, outcome })
 }
 
+/// A posting that was decided, and by whose will.
+struct Move {
+    transfer: TransferId,
+    kind: PostingKind,
+    intent: Intent,
+    authority: Authority,
+    person: Id,
+    order_id: String,
+    order_hash: [u8; 32],
+    refers: Option<TransferId>,
+    parts: Parts,
+    status: Status,
+}
+
+impl Move {
+    fn of(command: &Command, intent: &Intent) -> Self {
+        let device = DeviceId(command.device);
+        let (kind, refers) = match command.action {
+            Action::Post(kind) => (kind, None),
+            Action::Reverse(original) => (PostingKind::Reversal, Some(original)),
+            _ => (PostingKind::Transfer, None),
+        };
+        let is_customers = kind == PostingKind::Transfer;
+        Move {
+            transfer: command.transfer,
+            kind,
+            intent: intent.clone(),
+            authority: if is_customers { Authority::CustomerDevice(device) } else { Authority::StaffDevice(device) },
+            person: command.person,
+            order_id: command.order_id.clone(),
+            order_hash: command.order_hash,
+            refers,
+            parts: command.parts.clone(),
+            status: Status::Posted,
+        }
+    }
+}
+
 /// Moves the money in the view and notes the rows that say so.
-fn post(
-    tx: &mut Tx<'_>,
-    view: &mut View,
-    effects: &mut Effects,
-    command: &Command,
-    intent: &Intent,
-    entries: &[strongroom_ledger::decide::Entry; 2],
-) -> Posted {
+fn post(tx: &mut Tx<'_>, view: &mut View, effects: &mut Effects, moved: &Move, entries: &[Entry; 2]) -> Posted {
     let sequence = tx.next_position();
-    let authority = match command.kind {
-        PostingKind::Transfer => Authority::CustomerDevice(DeviceId(command.device)),
-        _ => Authority::StaffDevice(DeviceId(command.device)),
-    };
+    let (intent, parts) = (&moved.intent, &moved.parts);
     let core = PostingCore {
-        transfer: command.transfer,
+        transfer: moved.transfer,
         sequence: sequence as u64,
-        kind: command.kind,
+        kind: moved.kind,
         from: intent.from,
         to: intent.to,
         amount: intent.amount,
         currency: intent.currency,
         time_us: tx.now_us,
-        authority,
-        order_sha256: command.order_hash,
-        refers: None,
+        authority: moved.authority,
+        order_sha256: moved.order_hash,
+        refers: moved.refers,
     };
-    let core_hash = leaf::part_hash(leaf::CORE, &command.core_salt, &core.encode());
+    let core_hash = leaf::part_hash(leaf::CORE, &parts.core_salt, &core.encode());
     tx.append(
         leaf::Kind::Posting,
-        leaf::commitment(leaf::Kind::Posting, &core_hash, &command.payer_hash, &command.payee_hash),
+        leaf::commitment(leaf::Kind::Posting, &core_hash, &parts.payer_hash, &parts.payee_hash),
     );
-    let (authority_kind, authority) = authority.parts();
+    let (authority_kind, authority) = moved.authority.parts();
     let mut row = TransferRow {
         sequence,
-        id: command.transfer.0,
-        kind: command.kind as i64,
+        id: moved.transfer.0,
+        kind: moved.kind as i64,
         from: intent.from.0,
         to: intent.to.0,
         amount: intent.amount,
         currency: intent.currency.to_string(),
         time_us: tx.now_us,
-        person: command.person,
-        order_id: command.order_id.clone(),
-        order_hash: command.order_hash,
+        person: moved.person,
+        order_id: moved.order_id.clone(),
+        order_hash: moved.order_hash,
         authority_kind: i64::from(authority_kind),
         authority,
-        refers: None,
+        refers: moved.refers.map(|id| id.0),
         height: tx.height,
-        core_salt: command.core_salt,
-        payer_hash: command.payer_hash,
-        payee_hash: command.payee_hash,
-        payer: Some(command.payer.clone()),
-        payee: Some(command.payee.clone()),
+        core_salt: parts.core_salt,
+        payer_hash: parts.payer_hash,
+        payee_hash: parts.payee_hash,
+        payer: parts.payer.clone(),
+        payee: parts.payee.clone(),
         mac: [0; 36],
     };
     row.mac = row.expected(tx.keys);
@@ -315,20 +545,21 @@ fn post(
             balance_after: entry.balance_after,
         });
     }
-    let posted = Posted {
-        id: command.transfer,
-        order_id: command.order_id.clone(),
+    effects.transfers.push(row);
+    Posted {
+        id: moved.transfer,
+        order_id: moved.order_id.clone(),
         sequence,
-        kind: row.kind,
+        kind: moved.kind as i64,
         from: intent.from,
         to: intent.to,
         amount: intent.amount,
         currency: intent.currency,
         time_us: tx.now_us,
-    };
-    effects.transfers.push(row);
-    view.postings.insert(sequence, posted.clone());
-    posted
+        status: moved.status,
+        until_us: None,
+        refers: moved.refers.filter(|id| *id != moved.transfer),
+    }
 }
 
 impl Effects {
@@ -336,27 +567,41 @@ impl Effects {
         store::insert_orders(tx.connection, &self.orders)?;
         store::insert_transfers(tx.connection, &self.transfers)?;
         store::insert_entries(tx.connection, &self.entries)?;
+        if !self.holds.is_empty() {
+            holds::insert_holds(tx.connection, &self.holds)?;
+        }
+        for (hold, end) in &self.ended {
+            holds::end(tx.connection, hold, end)?;
+        }
+        if !self.reversals.is_empty() {
+            holds::insert_reversals(tx.connection, &self.reversals)?;
+        }
+        for approval in &self.approvals {
+            approvals::add(tx.connection, approval)?;
+        }
         self.touched.sort_unstable();
         self.touched.dedup();
         let balances: Vec<BalanceRow> = self
             .touched
             .iter()
             .filter_map(|id| view.accounts.get(id))
-            .map(|account| balance_row(tx.keys, account.id.0, account.balance, account.last_sequence))
+            .map(|account| balance_row(tx.keys, account))
             .collect();
         if balances.is_empty() { Ok(()) } else { accounts::set_balances(tx.connection, &balances) }
     }
 }
 
 /// A balance row with its MAC.
-pub fn balance_row(keys: &Keyring, account: Id, balance: i64, last_sequence: i64) -> BalanceRow {
-    let mut row = BalanceRow { account, balance, last_sequence, mac: [0; 36] };
+fn balance_row(keys: &Keyring, account: &AccountView) -> BalanceRow {
+    let AccountView { id, balance, held, last_sequence, .. } = *account;
+    let mut row = BalanceRow { account: id.0, balance, held, last_sequence, mac: [0; 36] };
     row.mac = row.expected(keys);
     row
 }
 
 /// The posting that a row describes, as its first answer said it.
 pub fn posted(row: &TransferRow) -> Option<Posted> {
+    let completes = row.refers == Some(row.id);
     Some(Posted {
         id: TransferId(row.id),
         order_id: row.order_id.clone(),
@@ -367,7 +612,39 @@ pub fn posted(row: &TransferRow) -> Option<Posted> {
         amount: row.amount,
         currency: row.currency.parse().ok()?,
         time_us: row.time_us,
+        status: if completes { Status::Captured } else { Status::Posted },
+        until_us: None,
+        refers: row.refers.filter(|id| *id != row.id).map(TransferId),
     })
+}
+
+/// The first answers of orders that were spent before, by the places that they have kept.
+fn first_answers(
+    connection: &mut dyn Connection,
+    keys: &Keyring,
+    spent: &[i64],
+) -> strongroom_sql::Result<HashMap<i64, Posted>> {
+    if spent.is_empty() {
+        return Ok(HashMap::new());
+    }
+    let postings = store::by_sequences(connection, spent)?;
+    let mut answers: HashMap<i64, Posted> =
+        postings.iter().filter_map(|row| Some((row.sequence, posted(row)?))).collect();
+    for place in spent {
+        if answers.contains_key(place) {
+            continue;
+        }
+        let Some(hold) = holds::at(connection, *place)?.filter(|hold| hold.check(keys).is_ok()) else { continue };
+        let answer = match hold.sequence == *place {
+            true => hold::first_answer(&hold),
+            false if hold.state == HoldState::Captured as i64 => {
+                store::by_ids(connection, &[hold.id])?.pop().as_ref().and_then(posted)
+            }
+            false => hold::seen(&hold),
+        };
+        answers.extend(answer.map(|answer| (*place, answer)));
+    }
+    Ok(answers)
 }
 
 /// What each person's roles allow now.
@@ -411,7 +688,9 @@ pub fn see_accounts(
                     currency,
                     status: AccountStatus::from_number(row.status).unwrap_or(AccountStatus::Frozen),
                     balance: balance.balance,
+                    held: balance.held,
                     floor: row.floor,
+                    order_limit: row.order_limit,
                     last_sequence: balance.last_sequence,
                 };
                 views.insert(row.id, view);

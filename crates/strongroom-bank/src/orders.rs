@@ -8,21 +8,31 @@ use strongroom_crypto::jws;
 use strongroom_crypto::random;
 use strongroom_crypto::sign::PublicKey;
 use strongroom_ledger::id::{AccountId, DeviceId, TransferId};
-use strongroom_ledger::leaf::{self, PayeePart, PayerPart, PostingKind};
+use strongroom_ledger::leaf::{self, Authority, PayeePart, PayerPart, PostingKind};
 use strongroom_ledger::money::Currency;
 use strongroom_ledger::number;
-use strongroom_ledger::order::{AmountText, ApprovalOrder, CashOrder, Malformed, TransferOrder};
+use strongroom_ledger::order::{
+    AmountText, ApprovalOrder, CashOrder, FollowUp, FollowUpOrder, HOLD_S_MAX, Hold, Malformed, TransferOrder,
+};
 use strongroom_ledger::refusal::Refusal;
 use strongroom_store::Id;
 use strongroom_store::accounts;
+use strongroom_store::holds;
 use strongroom_store::identity;
+use strongroom_store::money as store;
 
+use crate::audit::Source;
+use crate::factor::NOBODY;
+use crate::factor::proof::Proof;
 use crate::keyring::column;
 use crate::keyring::indexes::Field;
-use crate::money::{Command, Intent, Placed};
+use crate::money::hold::Ending;
+use crate::money::{self, Action, Command, Intent, Parts, Placed};
 use crate::queue::Lane;
 use crate::rows::Authenticated;
 use crate::sessions::Caller;
+use crate::sign_in::try_factor;
+use crate::tx::Tx;
 use crate::writer::Task;
 use crate::{Bank, Error, Result, clock};
 
@@ -41,6 +51,13 @@ impl SignedOrder for TransferOrder {
     const PURPOSE: &'static str = "order";
     fn parse(body: &[u8]) -> std::result::Result<Self, Malformed> {
         TransferOrder::parse(body)
+    }
+}
+
+impl SignedOrder for FollowUpOrder {
+    const PURPOSE: &'static str = "order";
+    fn parse(body: &[u8]) -> std::result::Result<Self, Malformed> {
+        FollowUpOrder::parse(body)
     }
 }
 
@@ -78,6 +95,19 @@ impl Bank {
         body: &[u8],
     ) -> Result<Verified<T>> {
         let order = T::parse(body).map_err(|e| Error::Malformed(e.to_string()))?;
+        let device = self.signed_by::<T>(caller.person, signature, body, "the signing device").await?;
+        let signature = signature.unwrap_or_default().to_owned();
+        Ok(Verified { order, body: body.to_vec(), signature, device, caller: caller.clone() })
+    }
+
+    /// The device of a person that has signed exactly this body, for this bank and purpose.
+    async fn signed_by<T: SignedOrder>(
+        &self,
+        person: Id,
+        signature: Option<&str>,
+        body: &[u8],
+        whose: &str,
+    ) -> Result<DeviceId> {
         let signature = signature.ok_or_else(|| Error::bad_signature("the header x-jws-signature is missing"))?;
         let detached = jws::parse_detached(signature).map_err(|e| Error::bad_signature(&e.to_string()))?;
         let protected = detached.protected();
@@ -96,13 +126,13 @@ impl Bank {
         }
         let device: DeviceId = protected.kid.parse().map_err(|_| Error::bad_signature("its kid is not a device id"))?;
         let (owner, key) = self.device_key(device).await?;
-        if owner != caller.person {
-            return Err(Error::bad_signature("the signing device is another person's"));
+        if owner != person {
+            return Err(Error::bad_signature(&format!("{whose} is another person's")));
         }
         if !detached.verify(&key, body) {
             return Err(Error::bad_signature("it does not match the body"));
         }
-        Ok(Verified { order, body: body.to_vec(), signature: signature.to_owned(), device, caller: caller.clone() })
+        Ok(device)
     }
 
     /// A device's owner and public key: facts that never change, so they are cached.
@@ -121,18 +151,20 @@ impl Bank {
         Ok((row.person, key))
     }
 
-    /// Places a customer's transfer.
+    /// Places a customer's transfer; with `hold` the money is reserved first.
     pub async fn transfer(&self, verified: Verified<TransferOrder>) -> Result<Placed> {
         let order = &verified.order;
-        if order.hold == Some(true) {
-            let detail = "Holds are not offered yet. Leave hold out to move the money at once.";
-            return Err(Error::field("hold", "not_offered", detail));
-        }
         let intent = self.intent(&order.from, &order.to, &order.amount).await?;
         let owners = self.owners(&intent).await?;
+        let action = match &order.hold {
+            None => Action::Post(PostingKind::Transfer),
+            Some(hold) => reservation(hold, owners[1], clock::now_us())?,
+        };
         let description = order.description.clone().unwrap_or_default();
         let order_id = order.order_id.to_string();
-        self.place(verified.prepare(self, PostingKind::Transfer, order_id, intent, owners, &description)?).await
+        let transfer = TransferId::from_time(clock::now_us(), random::bytes());
+        let parts = self.parts(&verified, transfer, owners, &description)?;
+        self.place(verified.command(self, transfer, action, order_id, intent, parts)).await
     }
 
     /// Places a teller's deposit: the bank's cash account pays, the customer receives.
@@ -140,10 +172,104 @@ impl Bank {
         let order = &verified.order;
         let cash = self.cash_account().to_string();
         let intent = self.intent(&cash, &order.account, &order.amount).await?;
-        let owners = self.owners(&intent).await?;
-        let reference = order.reference.clone().unwrap_or_default();
+        let command = self.cash_command(verified, PostingKind::Deposit, intent).await?;
+        self.place(command).await
+    }
+
+    /// Places a teller's withdrawal, to which the customer agrees by a signature over the same order, or by a code.
+    pub async fn withdraw(&self, verified: Verified<CashOrder>, consent: Consent, source: &Source) -> Result<Placed> {
+        let order = &verified.order;
+        let cash = self.cash_account().to_string();
+        let intent = self.intent(&order.account, &cash, &order.amount).await?;
+        let owner = self.owners(&intent).await?[0];
+        let device = match (&consent, owner) {
+            (Consent::Signature(signature), Some(owner)) => {
+                let whose = "the customer's consent";
+                Some(self.signed_by::<CashOrder>(owner, Some(signature), &verified.body, whose).await?)
+            }
+            _ => None,
+        };
+        let command = self.cash_command(verified, PostingKind::Withdrawal, intent).await?;
+        let source = source.clone();
+        let placed = self
+            .change(move |tx| {
+                if let Some(owner) = owner
+                    && !agrees(tx, &owner, &consent, device, &command, &source)?
+                {
+                    return Ok(None);
+                }
+                Ok(money::apply(tx, &[&command])?.pop())
+            })
+            .await?;
+        placed.unwrap_or_else(|| {
+            Err(Error::forbidden(
+                "consent_refused",
+                "The customer's code is wrong, was used before, or came too often.",
+            ))
+        })
+    }
+
+    /// Captures or releases a reservation, or takes a posting back.
+    pub async fn follow_up(&self, id: TransferId, verified: Verified<FollowUpOrder>) -> Result<Placed> {
+        let order = &verified.order;
+        if order.transfer != id {
+            return Err(Error::bad_signature("it is about another transfer"));
+        }
+        let (action, amount, whole) = (order.action, order.amount.clone(), self.stands(id).await?);
+        let intent = match (action, whole) {
+            (_, None) => Err(Refusal::NotFound),
+            (FollowUp::Reverse, Some(Standing::Posted(posted))) => {
+                Ok(Intent { from: posted.to, to: posted.from, ..posted })
+            }
+            (FollowUp::Reverse, Some(Standing::Reserved(_))) => Err(Refusal::NotFound),
+            (_, Some(Standing::Posted(intent) | Standing::Reserved(intent))) => part_of(intent, amount.as_ref()),
+        };
         let order_id = order.order_id.to_string();
-        self.place(verified.prepare(self, PostingKind::Deposit, order_id, intent, owners, &reference)?).await
+        let (transfer, action, parts) = match action {
+            FollowUp::Capture => (id, Action::Capture(id), Parts::default()),
+            FollowUp::Release => (id, Action::Release(id), Parts::default()),
+            FollowUp::Reverse => {
+                let transfer = TransferId::from_time(clock::now_us(), random::bytes());
+                let owners = self.owners(&intent).await?;
+                (transfer, Action::Reverse(id), self.parts(&verified, transfer, owners, "")?)
+            }
+        };
+        self.place(verified.command(self, transfer, action, order_id, intent, parts)).await
+    }
+
+    async fn cash_command(
+        &self,
+        verified: Verified<CashOrder>,
+        kind: PostingKind,
+        intent: std::result::Result<Intent, Refusal>,
+    ) -> Result<Command> {
+        let owners = self.owners(&intent).await?;
+        let reference = verified.order.reference.clone().unwrap_or_default();
+        let order_id = verified.order.order_id.to_string();
+        let transfer = TransferId::from_time(clock::now_us(), random::bytes());
+        let parts = self.parts(&verified, transfer, owners, &reference)?;
+        Ok(verified.command(self, transfer, Action::Post(kind), order_id, intent, parts))
+    }
+
+    /// What stands under a transfer's id: facts that never change.
+    async fn stands(&self, id: TransferId) -> Result<Option<Standing>> {
+        let keys = self.keys.clone();
+        self.read(move |c| {
+            if let Some(row) = holds::by_ids(c, &[id.0], false)?.pop() {
+                row.check(&keys)?;
+                let posted = store::transfer(c, &id.0)?.filter(|row| row.check(&keys).is_ok());
+                let reserved = intent_of(row.from, row.to, row.amount, &row.currency).map(Standing::Reserved);
+                let posted = posted.and_then(|row| intent_of(row.from, row.to, row.amount, &row.currency));
+                return Ok(posted.map(Standing::Posted).or(reserved));
+            }
+            let Some(row) = store::transfer(c, &id.0)? else { return Ok(None) };
+            row.check(&keys)?;
+            // What took something back is not taken back itself: order anew.
+            let is_reversal = row.kind == PostingKind::Reversal as i64;
+            let intent = intent_of(row.from, row.to, row.amount, &row.currency);
+            Ok(intent.filter(|_| !is_reversal).map(Standing::Posted))
+        })
+        .await
     }
 
     async fn place(&self, command: Command) -> Result<Placed> {
@@ -213,47 +339,135 @@ impl Bank {
     }
 }
 
-impl<T> Verified<T> {
+/// How a customer agrees to a withdrawal.
+#[derive(Clone, Debug)]
+pub enum Consent {
+    /// By a signature of their device over the teller's order.
+    Signature(String),
+    /// By a code of an authenticator, or one on paper.
+    Code(Proof),
+}
+
+/// What stands under a transfer's id.
+enum Standing {
+    Posted(Intent),
+    Reserved(Intent),
+}
+
+fn intent_of(from: Id, to: Id, amount: i64, currency: &str) -> Option<Intent> {
+    Some(Intent { from: AccountId(from), to: AccountId(to), amount, currency: currency.parse().ok()? })
+}
+
+/// A part of what is reserved, or all of it.
+fn part_of(whole: Intent, part: Option<&AmountText>) -> std::result::Result<Intent, Refusal> {
+    let Some(part) = part else { return Ok(whole) };
+    let currency = part.currency.parse::<Currency>().map_err(|_| Refusal::CurrencyMismatch)?;
+    Ok(Intent { amount: currency.parse_amount(&part.amount)?, currency, ..whole })
+}
+
+/// The terms of a reservation, with what was left out.
+fn reservation(hold: &Hold, payee: Option<Id>, now_us: i64) -> Result<Action> {
+    let until_us = hold.until_us.unwrap_or(now_us + HOLD_US);
+    if until_us <= now_us || until_us > now_us + HOLD_S_MAX * 1_000_000 {
+        return Err(Error::field("hold.until", "out_of_range", "Give a time to come, at most 31 days ahead."));
+    }
+    // An account without an owner is refused by the writer.
+    let capturer = hold.capturer.map(|person| person.0).or(payee).unwrap_or(NOBODY);
+    Ok(Action::Reserve { capturer, until_us })
+}
+
+/// Whether the customer agrees, now.
+fn agrees(
+    tx: &mut Tx<'_>,
+    owner: &Id,
+    consent: &Consent,
+    device: Option<DeviceId>,
+    command: &Command,
+    source: &Source,
+) -> Result<bool> {
+    if money::is_spent(tx, command)? {
+        // The same order again gives its first answer; nobody agrees twice.
+        return Ok(true);
+    }
+    match consent {
+        Consent::Code(proof) => try_factor(tx, owner, None, proof, source),
+        Consent::Signature(_) => {
+            let row = identity::devices(tx.connection, &[device.unwrap_or(DeviceId(NOBODY)).0])?.pop();
+            let row = row.filter(|row| row.person == *owner && row.revoked_us.is_none());
+            Ok(row.is_some_and(|row| row.check(tx.keys).is_ok()))
+        }
+    }
+}
+
+/// What is reserved without saying until when is free again after a week.
+const HOLD_US: i64 = 7 * 24 * 3_600_000_000;
+
+impl Bank {
     /// Hashes and seals the parts of the posting-to-be: the payer's under the payer's key, the
     /// payee's under the payee's; the bank's own side is sealed under the other party's, so that
     /// erasing a person erases everything written about them.
-    fn prepare(
-        self,
-        bank: &Bank,
-        kind: PostingKind,
-        order_id: String,
-        intent: std::result::Result<Intent, Refusal>,
+    fn parts<T>(
+        &self,
+        verified: &Verified<T>,
+        transfer: TransferId,
         owners: [Option<Id>; 2],
         description: &str,
-    ) -> Result<Command> {
-        let transfer = TransferId::from_time(clock::now_us(), random::bytes());
+    ) -> Result<Parts> {
         let salts: [Id; 3] = [random::bytes(), random::bytes(), random::bytes()];
-        let order_hash = sha256(&self.body);
-        let payer = PayerPart { order: self.body, jws: self.signature }.encode();
+        let payer = PayerPart { order: verified.body.clone(), jws: verified.signature.clone() }.encode();
         let payee = PayeePart { description: description.to_owned() }.encode();
-        let sealed = |owner: Option<Id>, column, salt: &Id, part: &[u8]| -> Result<Vec<u8>> {
-            let Some(owner) = owner else { return Ok(Vec::new()) };
-            match bank.keys.seal(Some(&owner), column, &transfer.0, &[salt.as_slice(), part].concat()) {
+        let sealed = |owner: Option<Id>, column, salt: &Id, part: &[u8]| -> Result<Option<Vec<u8>>> {
+            let Some(owner) = owner else { return Ok(Some(Vec::new())) };
+            match self.keys.seal(Some(&owner), column, &transfer.0, &[salt.as_slice(), part].concat()) {
                 // Who has been erased has closed accounts: the writer refuses, and seals nothing.
-                Err(Error::Erased(_)) => Ok(Vec::new()),
-                sealed => sealed,
+                Err(Error::Erased(_)) => Ok(Some(Vec::new())),
+                sealed => sealed.map(Some),
             }
         };
         let [payer_owner, payee_owner] = owners;
-        Ok(Command {
-            kind,
-            person: self.caller.person,
-            session: self.caller.session,
-            device: self.device.0,
-            order_id,
-            order_hash,
-            intent,
+        Ok(Parts {
             core_salt: salts[0],
             payer_hash: leaf::part_hash(leaf::PAYER, &salts[1], &payer),
             payee_hash: leaf::part_hash(leaf::PAYEE, &salts[2], &payee),
             payer: sealed(payer_owner.or(payee_owner), column::PAYER_PART, &salts[1], &payer)?,
             payee: sealed(payee_owner.or(payer_owner), column::PAYEE_PART, &salts[2], &payee)?,
-            transfer,
         })
+    }
+}
+
+impl<T> Verified<T> {
+    /// The order.
+    pub fn order(&self) -> &T {
+        &self.order
+    }
+
+    fn command(
+        self,
+        bank: &Bank,
+        transfer: TransferId,
+        action: Action,
+        order_id: String,
+        intent: std::result::Result<Intent, Refusal>,
+        parts: Parts,
+    ) -> Command {
+        let currency = intent.as_ref().map_or(bank.currency, |intent| intent.currency);
+        Command {
+            transfer,
+            action,
+            person: self.caller.person,
+            session: self.caller.session,
+            device: self.device.0,
+            order_id,
+            order_hash: sha256(&self.body),
+            intent,
+            approval_above: bank.config.limits.approval_above(currency),
+            parts,
+        }
+    }
+
+    /// By whose will something ends.
+    pub(crate) fn ending(&self) -> Ending {
+        let authority = Authority::StaffDevice(self.device);
+        Ending { person: self.caller.person, authority, order_hash: sha256(&self.body) }
     }
 }

@@ -3,19 +3,20 @@
 
 use strongroom_identity::role::Permission;
 use strongroom_ledger::id::{AccountId, TransferId};
-use strongroom_ledger::leaf::{Authority, DeviceCore, PostingCore, PostingKind};
+use strongroom_ledger::leaf::{Authority, DeviceCore, HoldState, PostingCore, PostingKind};
 use strongroom_ledger::merkle;
 use strongroom_ledger::receipt::{DeviceProof, Part, Receipt, View};
 use strongroom_store::accounts;
+use strongroom_store::holds;
 use strongroom_store::identity;
 use strongroom_store::log;
 use strongroom_store::money::{self as store, TransferRow};
 use strongroom_store::{Connection, Id};
 
-use crate::account::{open_part, words};
+use crate::account::{open_part, words, words_of};
 use crate::keyring::{Keyring, column};
 use crate::logs::Hashes;
-use crate::money::posted;
+use crate::money::{Status, hold, posted};
 use crate::rows::Authenticated;
 use crate::sessions::{self, Caller, Seen};
 use crate::{Bank, Error, Posted, Result, clock};
@@ -34,21 +35,17 @@ pub struct TransferDetails {
 }
 
 impl Bank {
-    /// A posting that one of the caller's accounts takes part in.
+    /// A transfer that one of the caller's accounts takes part in, posted or reserved.
     pub async fn transfer_details(&self, caller: &Caller, id: TransferId) -> Result<TransferDetails> {
         let (keys, looking, now_us) = (self.keys.clone(), caller.clone(), clock::now_us());
         let (details, is_theirs) = self
             .read_at_once(move |c| {
-                let (caller, seen) = (&looking, sessions::see(c, &keys, &looking, now_us)?);
-                let (row, side) = see_posting(c, &keys, &seen, id)?;
-                let posted = posted(&row).ok_or_else(|| Error::Integrity("a posting's currency is unknown".into()))?;
-                let words =
-                    side.and_then(|s| words(&keys, &caller.person, &row, s == View::Payer).ok()).unwrap_or_default();
-                let is_own_order = row.person == caller.person;
-                let is_theirs = side.is_some() || is_own_order;
-                let details =
-                    TransferDetails { posted, is_own_order, description: words.description, to_as_ordered: words.to };
-                Ok((details, is_theirs))
+                let seen = sessions::see(c, &keys, &looking, now_us)?;
+                match see_posting(c, &keys, &seen, id) {
+                    Ok((row, side)) => posting_details(c, &keys, &looking, &row, side),
+                    Err(Error::NotFound) => hold_details(c, &keys, &seen, &looking, id),
+                    Err(e) => Err(e),
+                }
             })
             .await?;
         if !is_theirs {
@@ -81,7 +78,7 @@ pub(crate) fn see_posting(
 ) -> Result<(TransferRow, Option<View>)> {
     let row = store::transfer(connection, &id.0)?.ok_or(Error::NotFound)?;
     row.check(keys)?;
-    let side = side_of(connection, keys, &seen.person.id, &row)?;
+    let side = side_of(connection, keys, &seen.person.id, [&row.from, &row.to])?;
     let reads_all = seen.permissions.allows(Permission::BooksRead);
     if side.is_none() && row.person != seen.person.id && !reads_all {
         return Err(Error::NotFound);
@@ -89,10 +86,58 @@ pub(crate) fn see_posting(
     Ok((row, side))
 }
 
-fn side_of(connection: &mut dyn Connection, keys: &Keyring, person: &Id, row: &TransferRow) -> Result<Option<View>> {
-    let rows = accounts::by_ids(connection, &[row.from, row.to], false)?;
+/// A posting as the caller sees it, and whether it is theirs.
+fn posting_details(
+    connection: &mut dyn Connection,
+    keys: &Keyring,
+    caller: &Caller,
+    row: &TransferRow,
+    side: Option<View>,
+) -> Result<(TransferDetails, bool)> {
+    let mut posted = posted(row).ok_or_else(|| Error::Integrity("a posting's currency is unknown".into()))?;
+    if !holds::reversals(connection, &[row.id])?.is_empty() {
+        posted.status = Status::Reversed;
+    } else if posted.status == Status::Captured {
+        let hold = holds::by_ids(connection, &[row.id], false)?.pop();
+        let was_approved = hold.is_some_and(|hold| hold.purpose == HoldState::Pending as i64);
+        posted.status = if was_approved { Status::Posted } else { Status::Captured };
+    }
+    let words = side.and_then(|s| words(keys, &caller.person, row, s == View::Payer).ok()).unwrap_or_default();
+    let is_own_order = row.person == caller.person;
+    let details = TransferDetails { posted, is_own_order, description: words.description, to_as_ordered: words.to };
+    Ok((details, side.is_some() || is_own_order))
+}
+
+/// A reservation as the caller sees it, and whether it is theirs: a party's, or who may capture it.
+fn hold_details(
+    connection: &mut dyn Connection,
+    keys: &Keyring,
+    seen: &Seen,
+    caller: &Caller,
+    id: TransferId,
+) -> Result<(TransferDetails, bool)> {
+    let row = holds::by_ids(connection, &[id.0], false)?.pop().ok_or(Error::NotFound)?;
+    row.check(keys)?;
+    let side = side_of(connection, keys, &caller.person, [&row.from, &row.to])?;
+    let is_theirs = side.is_some() || row.capturer == caller.person;
+    if !is_theirs && !seen.permissions.allows(Permission::BooksRead) {
+        return Err(Error::NotFound);
+    }
+    let posted = hold::seen(&row).ok_or_else(|| Error::Integrity("a reservation's currency is unknown".into()))?;
+    let is_own_order = row.person == caller.person;
+    let words = side.and_then(|side| {
+        let sealed = if side == View::Payer { row.payer.as_deref() } else { row.payee.as_deref() };
+        words_of(keys, &caller.person, &row.id, sealed, side == View::Payer).ok()
+    });
+    let words = words.unwrap_or_default();
+    let details = TransferDetails { posted, is_own_order, description: words.description, to_as_ordered: words.to };
+    Ok((details, is_theirs))
+}
+
+fn side_of(connection: &mut dyn Connection, keys: &Keyring, person: &Id, [from, to]: [&Id; 2]) -> Result<Option<View>> {
+    let rows = accounts::by_ids(connection, &[*from, *to], false)?;
     let owns = |id: &Id| rows.iter().any(|a| a.id == *id && a.owner == Some(*person) && a.check(keys).is_ok());
-    Ok(match (owns(&row.from), owns(&row.to)) {
+    Ok(match (owns(from), owns(to)) {
         (true, _) => Some(View::Payer),
         (false, true) => Some(View::Payee),
         (false, false) => None,

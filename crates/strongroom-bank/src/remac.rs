@@ -2,7 +2,7 @@
 //! version, beside the bank's work. A row that does not carry a right one stays as it is.
 
 use strongroom_store::macs::{self, Table};
-use strongroom_store::{Connection, Id, accounts, approvals, factors, identity, money, roles};
+use strongroom_store::{Connection, Id, accounts, approvals, factors, holds, identity, money, roles};
 
 use crate::keyring::SINGLE;
 use crate::reseal::readable;
@@ -45,6 +45,7 @@ fn remac(tx: &mut Tx<'_>, table: Table, ids: &[Id]) -> Result<u64> {
         Table::Accounts => replace(accounts::by_ids(c, ids, true)?, tx, table),
         Table::Balances => replace(accounts::balances(c, ids, true)?, tx, table),
         Table::Transfers => replace(money::by_ids(c, ids)?, tx, table),
+        Table::Holds => replace(holds::by_ids(c, ids, true)?, tx, table),
         Table::Roles => replace(each(c, ids, roles::by_id)?, tx, table),
         Table::Approvals => replace(each(c, ids, approvals::by_id)?, tx, table),
     }

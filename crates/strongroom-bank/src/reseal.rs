@@ -133,19 +133,15 @@ impl Bank {
         let cells = self.look(|c| Ok(cells::of_person(c, person)?))?;
         let mut count = self.replace(cells, &series, Some(*person))?;
         for account in self.look(|c| Ok(accounts::ids_of(c, person)?))? {
-            let mut after = -1;
-            loop {
-                let page = self.look(|c| Ok(cells::of_postings(c, &account, after, PAGE)?))?;
-                let Some(last) = page.last() else { break };
-                after = last.sequence;
-                let theirs = |posting: cells::PostingCells| {
-                    let (payer, payee) = (posting.payer.or(posting.payee), posting.payee.or(posting.payer));
-                    posting.cells.into_iter().filter(move |cell| {
-                        let owner = if cell.column == Column::PayerPart { payer } else { payee };
-                        owner == Some(*person)
-                    })
-                };
-                count += self.replace(page.into_iter().flat_map(theirs).collect(), &series, Some(*person))?;
+            for page_of in [cells::of_postings, cells::of_holds] {
+                let mut after = -1;
+                loop {
+                    let page = self.look(|c| Ok(page_of(c, &account, after, PAGE)?))?;
+                    let Some(last) = page.last() else { break };
+                    after = last.sequence;
+                    let theirs = page.into_iter().flat_map(|posting| cells_of(posting, *person));
+                    count += self.replace(theirs.collect(), &series, Some(*person))?;
+                }
             }
         }
         Ok(count)
@@ -179,6 +175,15 @@ impl Bank {
     fn look<A>(&self, work: impl FnOnce(&mut dyn Connection) -> Result<A>) -> Result<A> {
         self.readers.read(work)
     }
+}
+
+/// The parts of a posting or reservation that are sealed under a person's key.
+fn cells_of(posting: cells::PostingCells, person: Id) -> impl Iterator<Item = Cell> {
+    let (payer, payee) = (posting.payer.or(posting.payee), posting.payee.or(posting.payer));
+    posting.cells.into_iter().filter(move |cell| {
+        let is_payers = matches!(cell.column, Column::PayerPart | Column::HeldPayerPart);
+        (if is_payers { payer } else { payee }) == Some(person)
+    })
 }
 
 /// The same value under the active version; none for a field that does not open, which stays as it
@@ -237,7 +242,7 @@ fn column_of(column: Column) -> ColumnId {
         Column::OutboxMessage => column::OUTBOX_MESSAGE,
         Column::AccountNumber => column::ACCOUNT_NUMBER,
         Column::AccountName => column::ACCOUNT_NAME,
-        Column::PayerPart => column::PAYER_PART,
-        Column::PayeePart => column::PAYEE_PART,
+        Column::PayerPart | Column::HeldPayerPart => column::PAYER_PART,
+        Column::PayeePart | Column::HeldPayeePart => column::PAYEE_PART,
     }
 }

@@ -6,6 +6,7 @@ use strongroom_store::Mac;
 use strongroom_store::accounts::{AccountRow, BalanceRow};
 use strongroom_store::approvals::ApprovalRow;
 use strongroom_store::factors::FactorRow;
+use strongroom_store::holds::HoldRow;
 use strongroom_store::identity::{ChallengeRow, DeviceRow, EnrolmentRow, PersonRow, SessionRow};
 use strongroom_store::money::TransferRow;
 use strongroom_store::roles::RoleRow;
@@ -219,13 +220,14 @@ impl Authenticated for AccountRow {
         &self.mac
     }
     fn tag(&self, key: &MacKey) -> [u8; 32] {
-        let parts: [&[u8]; 8] = [
+        let parts: [&[u8]; 9] = [
             &self.id,
             self.owner.as_ref().map_or(&[], |o| o.as_slice()),
             &self.kind.to_be_bytes(),
             self.currency.as_bytes(),
             &self.status.to_be_bytes(),
             &optional(self.floor),
+            &optional(self.order_limit),
             &self.created_us.to_be_bytes(),
             &self.number_index,
         ];
@@ -242,7 +244,8 @@ impl Authenticated for BalanceRow {
         &self.mac
     }
     fn tag(&self, key: &MacKey) -> [u8; 32] {
-        let parts: [&[u8]; 3] = [&self.account, &self.balance.to_be_bytes(), &self.last_sequence.to_be_bytes()];
+        let parts: [&[u8]; 4] =
+            [&self.account, &self.balance.to_be_bytes(), &self.held.to_be_bytes(), &self.last_sequence.to_be_bytes()];
         key.tag(Self::TABLE, &parts)
     }
 }
@@ -275,6 +278,52 @@ impl Authenticated for TransferRow {
             &self.core_salt,
             &self.payer_hash,
             &self.payee_hash,
+        ];
+        key.tag(Self::TABLE, &parts)
+    }
+}
+
+impl Authenticated for HoldRow {
+    const TABLE: &'static str = "holds";
+    fn id(&self) -> &[u8; 16] {
+        &self.id
+    }
+    fn mac(&self) -> &Mac {
+        &self.mac
+    }
+    fn tag(&self, key: &MacKey) -> [u8; 32] {
+        let end = self.end.as_ref().map_or(Vec::new(), |end| {
+            let parts: [&[u8]; 7] = [
+                &end.sequence.to_be_bytes(),
+                &end.time_us.to_be_bytes(),
+                &end.amount.to_be_bytes(),
+                &end.person,
+                &end.authority_kind.to_be_bytes(),
+                &end.authority,
+                &end.order_hash,
+            ];
+            parts.concat()
+        });
+        let parts: [&[u8]; 19] = [
+            &self.id,
+            &self.sequence.to_be_bytes(),
+            &self.purpose.to_be_bytes(),
+            &self.from,
+            &self.to,
+            &self.amount.to_be_bytes(),
+            self.currency.as_bytes(),
+            &self.capturer,
+            &self.until_us.to_be_bytes(),
+            &self.time_us.to_be_bytes(),
+            &self.person,
+            self.order_id.as_bytes(),
+            &self.order_hash,
+            &self.device,
+            &self.core_salt,
+            &self.payer_hash,
+            &self.payee_hash,
+            &self.state.to_be_bytes(),
+            &end,
         ];
         key.tag(Self::TABLE, &parts)
     }

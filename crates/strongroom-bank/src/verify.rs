@@ -2,6 +2,8 @@
 //! names the first break.
 
 mod devices;
+mod holds;
+mod orders;
 mod power;
 
 use std::collections::{BTreeMap, HashMap};
@@ -77,8 +79,10 @@ fn walk(
     devices::devices(connection, keys)?;
     power::power(connection, keys)?;
     let balances = entries(connection, report)?;
-    accounts_follow(connection, keys, &balances, report)?;
-    orders(connection, report)
+    let held = holds::held(connection)?;
+    accounts_follow(connection, keys, &balances, &held, report)?;
+    holds::reversals(connection)?;
+    orders::orders(connection, report)
 }
 
 fn integrity(what: String) -> Error {
@@ -121,6 +125,7 @@ fn expected_leaves(
             Ok(())
         },
     )?;
+    holds::leaves(connection, keys, &mut expected)?;
     stream(
         |each| log::each_fact(connection, each),
         |row: FactRow| {
@@ -290,6 +295,7 @@ fn accounts_follow(
     connection: &mut dyn Connection,
     keys: &Keyring,
     expected: &HashMap<Id, (i64, i64)>,
+    held: &HashMap<Id, i64>,
     report: &mut Report,
 ) -> Result<()> {
     let mut stored = HashMap::new();
@@ -301,7 +307,10 @@ fn accounts_follow(
             if expected.get(&row.account).copied().unwrap_or((0, -1)) != (row.balance, row.last_sequence) {
                 return Err(integrity(format!("balance of account {at}: it does not follow from its entries")));
             }
-            stored.insert(row.account, row.balance);
+            if held.get(&row.account).copied().unwrap_or_default() != row.held {
+                return Err(integrity(format!("balance of account {at}: what is reserved on it does not follow")));
+            }
+            stored.insert(row.account, (row.balance, row.balance - row.held));
             Ok(())
         },
     )?;
@@ -311,9 +320,9 @@ fn accounts_follow(
         |row: accounts::AccountRow| {
             let at = crate::hex::encode(&row.id);
             row.check(keys).map_err(|_| integrity(format!("account {at}: its row was changed (MAC)")))?;
-            let balance =
+            let (balance, free) =
                 *stored.get(&row.id).ok_or_else(|| integrity(format!("account {at}: its balance is missing")))?;
-            if row.floor.is_some_and(|floor| balance < floor) {
+            if row.floor.is_some_and(|floor| free < floor) {
                 return Err(integrity(format!("account {at}: its balance is under its limit")));
             }
             *totals.entry(row.currency).or_default() += i128::from(balance);
@@ -329,38 +338,6 @@ fn accounts_follow(
             return Err(integrity(format!("{currency} does not sum to zero: {total}")));
         }
         report.totals.insert(currency, 0);
-    }
-    Ok(())
-}
-
-/// Each posting's order is spent by it, and by nothing else.
-fn orders(connection: &mut dyn Connection, report: &mut Report) -> Result<()> {
-    let mut by_order: HashMap<(Id, String), (i64, [u8; 32])> = HashMap::new();
-    stream(
-        |each| store::each_transfer(connection, each),
-        |row: TransferRow| {
-            by_order.insert((row.person, row.order_id), (row.sequence, row.order_hash));
-            Ok(())
-        },
-    )?;
-    let mut matched = 0;
-    stream(
-        |each| store::each_order(connection, each),
-        |row: store::OrderRow| {
-            report.orders += 1;
-            let Some(sequence) = row.sequence else { return Ok(()) };
-            matched += 1;
-            if by_order.get(&(row.person, row.order_id.clone())) != Some(&(sequence, row.body_hash)) {
-                return Err(integrity(format!(
-                    "order {}: it does not match its posting at sequence {sequence}",
-                    row.order_id
-                )));
-            }
-            Ok(())
-        },
-    )?;
-    if matched != report.transfers {
-        return Err(integrity(format!("{} transfers stand for {matched} orders", report.transfers)));
     }
     Ok(())
 }

@@ -5,12 +5,12 @@ use hyper::body::Bytes;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use strongroom_api::{
-    Account, Approval, ApprovalOrder, Block, CashOrder, ConfirmFactor, CreatedDevice, CreatedUser, DeviceItem,
-    Enrolment, Entry, FactorItem, Invitation, List, Me, NameFactor, NewAccount, NewDevice, NewInvitation, NewRecovery,
-    NewRoles, NewService, NewServiceKey, NewSession, NewTotp, NewUser, PasswordChange, PersonItem, PersonView,
-    Recovered, Recovery, RecoveryCodes, RecoveryEnd, RecoveryProgress, RecoveryProof, Refresh, Reveal, RoleDefinition,
-    RoleItem, ServiceKey, ServiceKeyItem, Session, SessionItem, SignInStep, StepUp, Transfer, TransferOrder,
-    Verification, VerifyFactor, WellKnown,
+    Account, AccountChange, Approval, ApprovalOrder, Block, CashOrder, ConfirmFactor, CreatedDevice, CreatedUser,
+    DeviceItem, Enrolment, Entry, FactorItem, FollowUpOrder, Invitation, List, Me, NameFactor, NewAccount, NewDevice,
+    NewInvitation, NewRecovery, NewRoles, NewService, NewServiceKey, NewSession, NewTotp, NewUser, PasswordChange,
+    PersonItem, PersonView, Recovered, Recovery, RecoveryCodes, RecoveryEnd, RecoveryProgress, RecoveryProof, Refresh,
+    Reveal, RoleDefinition, RoleItem, ServiceKey, ServiceKeyItem, Session, SessionItem, SignInStep, StepUp, Transfer,
+    TransferOrder, TrialBalanceItem, Verification, VerifyFactor, WellKnown,
 };
 use strongroom_crypto::sign::PublicKey;
 
@@ -285,6 +285,39 @@ impl Client {
     /// Places a deposit, signed now by a teller.
     pub async fn deposit(&self, signer: &Signer, order: &CashOrder, now_s: i64) -> Result<Transfer> {
         self.place("/v1/cash/deposits", Purpose::Cash, signer, order, now_s).await
+    }
+
+    /// Pays cash out, signed now by a teller; the customer agrees by a code.
+    pub async fn withdraw(&self, signer: &Signer, order: &CashOrder, code: &str, now_s: i64) -> Result<Transfer> {
+        let body = Bytes::from(serde_json::to_vec(order).map_err(|e| Error::Answer(e.to_string()))?);
+        let signature = signer.sign(Purpose::Cash, &body, now_s);
+        let content = Content::signed(body, &signature)?.with_header("x-customer-code", code)?;
+        self.send(Method::POST, "/v1/cash/withdrawals", Some(content)).await?.accepted()?.json()
+    }
+
+    /// Captures or releases what is reserved, or takes a posting back; signed now.
+    pub async fn follow_up(&self, signer: &Signer, order: &FollowUpOrder, now_s: i64) -> Result<Transfer> {
+        let path = format!("/v1/transfers/{}/{}", segment(&order.transfer)?, segment(&order.action)?);
+        self.place(&path, Purpose::Order, signer, order, now_s).await
+    }
+
+    /// Changes an account.
+    pub async fn change_account(&self, id: &str, change: &AccountChange) -> Result<Account> {
+        self.call(Method::PATCH, &format!("/v1/accounts/{}", segment(id)?), Some(change)).await
+    }
+
+    /// A statement, as CSV. Moments are days or times; what is empty is left out.
+    pub async fn statement(&self, id: &str, from: &str, to: &str) -> Result<String> {
+        let mut path = format!("/v1/accounts/{}/statement?format=csv", segment(id)?);
+        for (name, value) in [("from", from), ("to", to)].iter().filter(|(_, value)| !value.is_empty()) {
+            path.push_str(&format!("&{name}={}", segment(value)?));
+        }
+        self.text(&path).await
+    }
+
+    /// The trial balance.
+    pub async fn trial_balance(&self) -> Result<List<TrialBalanceItem>> {
+        self.call(Method::GET, "/v1/ledger/trial-balance", NOTHING).await
     }
 
     /// A posting.

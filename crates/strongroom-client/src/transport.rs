@@ -46,7 +46,7 @@ struct Server {
 /// What a request carries.
 pub struct Content {
     body: Bytes,
-    signature: Option<HeaderValue>,
+    headers: Vec<(HeaderName, HeaderValue)>,
 }
 
 /// An answer, read to its end.
@@ -121,8 +121,8 @@ impl Client {
         let mut body = Bytes::new();
         if let Some(content) = content {
             request = request.header(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-            if let Some(signature) = content.signature {
-                request = request.header(SIGNATURE, signature);
+            for (name, value) in content.headers {
+                request = request.header(name, value);
             }
             body = content.body;
         }
@@ -213,14 +213,23 @@ impl Content {
     /// A value as JSON.
     pub fn json(value: &impl Serialize) -> Result<Self> {
         let body = serde_json::to_vec(value).map_err(|e| Error::Answer(e.to_string()))?;
-        Ok(Content { body: body.into(), signature: None })
+        Ok(Content { body: body.into(), headers: Vec::new() })
     }
 
     /// These bytes, with their signature.
     pub fn signed(body: Bytes, signature: &str) -> Result<Self> {
-        let signature =
-            HeaderValue::from_str(signature).map_err(|_| Error::Answer("a signature is not plain text".into()))?;
-        Ok(Content { body, signature: Some(signature) })
+        Content { body, headers: Vec::new() }.with(SIGNATURE, signature)
+    }
+
+    /// With another header.
+    pub fn with_header(self, name: &'static str, value: &str) -> Result<Self> {
+        self.with(HeaderName::from_static(name), value)
+    }
+
+    fn with(mut self, name: HeaderName, value: &str) -> Result<Self> {
+        let value = HeaderValue::from_str(value).map_err(|_| Error::Answer(format!("{name} is not plain text")))?;
+        self.headers.push((name, value));
+        Ok(self)
     }
 }
 

@@ -28,6 +28,10 @@ permissions! {
     AccountsOpen = "accounts.open";
     /// Order transfers from one's own accounts.
     TransfersCreate = "transfers.create";
+    /// Take postings of others back.
+    TransfersReverse = "transfers.reverse";
+    /// Freeze accounts, close them, and set their limits.
+    AccountsChange = "accounts.change";
     /// Pay cash into customers' accounts.
     CashDeposit = "cash.deposit";
     /// Pay cash out of customers' accounts.
@@ -67,7 +71,20 @@ pub struct Role {
 const ROLES: &[(&str, bool, &[Permission])] = &[
     ("customer", false, &[AccountsOpen, TransfersCreate]),
     ("teller", true, &[CashDeposit, CashWithdraw, PeopleRead]),
-    ("manager", true, &[CashDeposit, CashWithdraw, ApprovalsDecide, PeopleLock, PeopleRead, PeopleReveal]),
+    (
+        "manager",
+        true,
+        &[
+            CashDeposit,
+            CashWithdraw,
+            ApprovalsDecide,
+            PeopleLock,
+            PeopleRead,
+            PeopleReveal,
+            TransfersReverse,
+            AccountsChange,
+        ],
+    ),
     ("admin", true, &[PeopleInvite, PeopleLock, RolesChange, KeysUse]),
     ("auditor", true, &[BooksRead]),
     (SERVICE, true, &[]),

@@ -26,6 +26,17 @@ impl AccountKind {
         use AccountKind::*;
         [Customer, Cash, Fees, Suspense, Clearing].into_iter().find(|kind| *kind as i64 == number)
     }
+
+    /// Its name in answers.
+    pub fn name(self) -> &'static str {
+        match self {
+            AccountKind::Customer => "customer",
+            AccountKind::Cash => "cash",
+            AccountKind::Fees => "fees",
+            AccountKind::Suspense => "suspense",
+            AccountKind::Clearing => "clearing",
+        }
+    }
 }
 
 /// Whether an account can be used.
@@ -54,6 +65,12 @@ impl AccountStatus {
             AccountStatus::Closed => "closed",
         }
     }
+
+    /// The status with this name.
+    pub fn from_name(name: &str) -> Option<Self> {
+        use AccountStatus::*;
+        [Open, Frozen, Closed].into_iter().find(|status| status.name() == name)
+    }
 }
 
 /// An account as it stands.
@@ -71,8 +88,12 @@ pub struct AccountView {
     pub status: AccountStatus,
     /// Minor units.
     pub balance: i64,
-    /// A debit may not take the balance below this; none for accounts without a limit.
+    /// Minor units of it that are reserved.
+    pub held: i64,
+    /// A debit may not take what is not reserved below this; none for accounts without a limit.
     pub floor: Option<i64>,
+    /// One order may not take more than this; none for accounts without such a limit.
+    pub order_limit: Option<i64>,
     /// The newest posting that touched it.
     pub last_sequence: i64,
 }
@@ -103,6 +124,33 @@ pub struct Entry {
 
 /// Decides a posting. The two entries are the debit and the credit, and their sum is zero.
 pub fn decide(posting: &Posting, from: &AccountView, to: &AccountView) -> Result<[Entry; 2], Refusal> {
+    check(posting, from, to)?;
+    let debited = from.balance.checked_sub(posting.amount).ok_or(Refusal::Overflow)?;
+    let credited = to.balance.checked_add(posting.amount).ok_or(Refusal::Overflow)?;
+    Ok([
+        Entry { account: from.id, amount: -posting.amount, balance_after: debited },
+        Entry { account: to.id, amount: posting.amount, balance_after: credited },
+    ])
+}
+
+/// Decides a reservation: what holds for a posting holds for it. Answers how much is reserved on the account then.
+pub fn reserve(posting: &Posting, from: &AccountView, to: &AccountView) -> Result<i64, Refusal> {
+    check(posting, from, to)?;
+    from.held.checked_add(posting.amount).ok_or(Refusal::Overflow)
+}
+
+/// Decides the posting of a whole reservation or of a part of it; the rest is free again.
+pub fn capture(posting: &Posting, from: &AccountView, to: &AccountView, reserved: i64) -> Result<[Entry; 2], Refusal> {
+    if posting.amount > reserved {
+        return Err(Refusal::CaptureTooLarge);
+    }
+    let freed = from.held.checked_sub(reserved).ok_or(Refusal::Overflow)?;
+    // The limit for one order held when it was given.
+    decide(posting, &AccountView { held: freed, order_limit: None, ..*from }, to)
+}
+
+/// What holds for money that moves now, and for money that is to move later.
+fn check(posting: &Posting, from: &AccountView, to: &AccountView) -> Result<(), Refusal> {
     if posting.from != from.id || posting.to != to.id {
         return Err(Refusal::NotFound);
     }
@@ -122,16 +170,15 @@ pub fn decide(posting: &Posting, from: &AccountView, to: &AccountView) -> Result
     if either_is(AccountStatus::Frozen) {
         return Err(Refusal::AccountFrozen);
     }
-    let debited = from.balance.checked_sub(posting.amount);
-    if from.floor.is_some_and(|floor| debited.is_none_or(|balance| balance < floor)) {
+    // In wider numbers, so that no amount comes round to the other side.
+    let free = i128::from(from.balance) - i128::from(from.held) - i128::from(posting.amount);
+    if from.floor.is_some_and(|floor| free < i128::from(floor)) {
         return Err(Refusal::InsufficientFunds);
     }
-    let debited = debited.ok_or(Refusal::Overflow)?;
-    let credited = to.balance.checked_add(posting.amount).ok_or(Refusal::Overflow)?;
-    Ok([
-        Entry { account: from.id, amount: -posting.amount, balance_after: debited },
-        Entry { account: to.id, amount: posting.amount, balance_after: credited },
-    ])
+    if from.order_limit.is_some_and(|limit| posting.amount > limit) {
+        return Err(Refusal::LimitExceeded);
+    }
+    Ok(())
 }
 
 #[cfg(test)]
@@ -147,7 +194,9 @@ mod tests {
             currency: Currency::USD,
             status: AccountStatus::Open,
             balance,
+            held: 0,
             floor: Some(0),
+            order_limit: None,
             last_sequence: 0,
         }
     }
@@ -168,9 +217,10 @@ mod tests {
     #[test]
     fn the_refusal_with_the_lowest_number_is_given() {
         type Spoil = fn(&mut Posting, &mut AccountView, &mut AccountView);
-        let causes: [(Refusal, Spoil); 8] = [
+        let causes: [(Refusal, Spoil); 9] = [
             (Refusal::Overflow, |_, _, to| to.balance = i64::MAX),
-            (Refusal::InsufficientFunds, |_, from, _| from.balance = 0),
+            (Refusal::LimitExceeded, |_, from, _| from.order_limit = Some(9)),
+            (Refusal::InsufficientFunds, |_, from, _| from.held = 91),
             (Refusal::AccountFrozen, |_, _, to| to.status = AccountStatus::Frozen),
             (Refusal::AccountClosed, |_, from, _| from.status = AccountStatus::Closed),
             (Refusal::CurrencyMismatch, |_, _, to| to.currency = Currency::EUR),
@@ -188,6 +238,22 @@ mod tests {
             assert_eq!(decide(&order, &from, &to), Err(refusal));
         }
         assert!(causes.map(|(refusal, _)| refusal).is_sorted_by(|a, b| a > b));
+    }
+
+    #[test]
+    fn a_reservation_counts_against_the_floor_and_is_captured_at_most_once_in_whole() {
+        let (mut from, to) = (account(1, 100), account(2, 5));
+        from.held = reserve(&posting(80), &from, &to).unwrap();
+        assert_eq!(decide(&posting(30), &from, &to), Err(Refusal::InsufficientFunds));
+        assert_eq!(reserve(&posting(21), &from, &to), Err(Refusal::InsufficientFunds));
+        assert!(decide(&posting(20), &from, &to).is_ok());
+        assert_eq!(capture(&posting(81), &from, &to, 80), Err(Refusal::CaptureTooLarge));
+        assert_eq!(capture(&posting(80), &from, &to, 80).unwrap()[0].balance_after, 20);
+        assert_eq!(capture(&posting(1), &from, &to, 80).unwrap()[1].balance_after, 6, "a part");
+        assert_eq!(capture(&posting(0), &from, &to, 80), Err(Refusal::AmountNotPositive));
+        let frozen = AccountView { status: AccountStatus::Frozen, ..to };
+        assert_eq!(capture(&posting(80), &from, &frozen, 80), Err(Refusal::AccountFrozen), "checked again");
+        assert_eq!(capture(&posting(1), &AccountView { held: i64::MIN, ..from }, &to, 1), Err(Refusal::Overflow));
     }
 
     #[test]
@@ -235,7 +301,8 @@ mod tests {
             && amount > 0
             && [from.currency, to.currency] == [posting.currency; 2]
             && [from.status, to.status] == [AccountStatus::Open; 2]
-            && from.floor.is_none_or(|floor| a - amount >= i128::from(floor))
+            && from.floor.is_none_or(|floor| a - i128::from(from.held) - amount >= i128::from(floor))
+            && from.order_limit.is_none_or(|limit| amount <= i128::from(limit))
             && counts(a - amount)
             && counts(b + amount);
         fine.then_some((a - amount, b + amount))
@@ -246,7 +313,12 @@ mod tests {
         let floor = prop_oneof![Just(Some(0)), Just(None), (-100..100i64).prop_map(Some)];
         let status = prop_oneof![8 => Just(AccountStatus::Open), 1 => Just(AccountStatus::Frozen), 1 => Just(AccountStatus::Closed)];
         let currency = prop_oneof![8 => Just(Currency::USD), 1 => Just(Currency::EUR)];
-        (1..4u8, balance, floor, status, currency).prop_map(|(id, balance, floor, status, currency)| AccountView {
+        let held = prop_oneof![3 => Just(0), 1 => 0..300i64];
+        let order_limit = prop_oneof![3 => Just(None), 1 => (0..600i64).prop_map(Some)];
+        let all = (1..4u8, balance, floor, status, currency, held, order_limit);
+        all.prop_map(|(id, balance, floor, status, currency, held, order_limit)| AccountView {
+            held,
+            order_limit,
             floor,
             status,
             currency,
@@ -264,7 +336,7 @@ mod tests {
             if let (Ok([debit, credit]), Some((a, b))) = (decided, model(&posting, &from, &to)) {
                 prop_assert_eq!(i128::from(debit.amount) + i128::from(credit.amount), 0);
                 prop_assert_eq!((i128::from(debit.balance_after), i128::from(credit.balance_after)), (a, b));
-                prop_assert!(from.floor.is_none_or(|floor| debit.balance_after >= floor));
+                prop_assert!(from.floor.is_none_or(|floor| debit.balance_after - from.held >= floor));
             }
         }
 

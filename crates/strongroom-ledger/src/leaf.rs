@@ -6,10 +6,12 @@
 //! nothing about the others. The first byte of a core is its leaf's [`Kind`].
 
 mod bytes;
+mod hold;
 mod log_key;
 
 use strongroom_crypto::digest::{sha256, sha256_parts};
 
+pub use hold::{HoldCore, HoldState};
 pub use log_key::LogKeyCore;
 
 use crate::id::{AccountId, DeviceId, KeyId, PersonId, TransferId};
@@ -63,13 +65,15 @@ pub enum Kind {
     Origin = 5,
     /// The log's own key was followed by another one.
     LogKey = 6,
+    /// Money was reserved, or the reservation ended.
+    Hold = 7,
 }
 
 impl Kind {
     /// The kind with this number, which a core begins with.
     pub fn of_core(first: u8) -> Option<Self> {
         use Kind::*;
-        [Posting, Device, KeyChange, Erasure, Origin, LogKey].into_iter().find(|kind| *kind as u8 == first)
+        [Posting, Device, KeyChange, Erasure, Origin, LogKey, Hold].into_iter().find(|kind| *kind as u8 == first)
     }
 }
 

@@ -7,8 +7,12 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
 
+use crate::id::{PersonId, TransferId};
+
 /// The longest description or reference, in characters.
 pub const DESCRIPTION_CHARS_MAX: usize = 140;
+/// Nothing is reserved for longer than 31 days.
+pub const HOLD_S_MAX: i64 = 31 * 24 * 3600;
 const ACCOUNT_CHARS_MAX: usize = 64;
 
 /// A customer's order to move money.
@@ -25,7 +29,40 @@ pub struct TransferOrder {
     /// What for; the payee reads it too.
     pub description: Option<String>,
     /// Reserve the money now and move it on capture.
-    pub hold: Option<bool>,
+    pub hold: Option<Hold>,
+}
+
+/// The terms on which money is reserved.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Hold {
+    /// Who may capture or release it; left out, the payee.
+    pub capturer: Option<PersonId>,
+    /// Until when, in microseconds UTC; left out, seven days.
+    pub until_us: Option<i64>,
+}
+
+/// What is to become of a transfer that stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FollowUp {
+    /// The reserved money moves, or a part of it.
+    Capture,
+    /// Nothing moves; the reserved money is free again.
+    Release,
+    /// What was posted is taken back.
+    Reverse,
+}
+
+/// An order about a transfer that stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FollowUpOrder {
+    /// Its giver's own id for it.
+    pub order_id: OrderId,
+    /// What is to become of it.
+    pub action: FollowUp,
+    /// The transfer.
+    pub transfer: TransferId,
+    /// How much is captured; left out, all of it.
+    pub amount: Option<AmountText>,
 }
 
 /// A teller's order that takes in or pays out cash.
@@ -89,7 +126,44 @@ impl TransferOrder {
             to: account("to", fields.to)?,
             amount: AmountText::parse(fields.amount)?,
             description: fields.description.map(|raw| words("description", raw)).transpose()?,
-            hold: fields.hold.map(|raw| value("hold", raw)).transpose()?,
+            hold: fields.hold.map(hold).transpose()?.flatten(),
+        })
+    }
+}
+
+impl FollowUpOrder {
+    /// Reads the exact body.
+    pub fn parse(body: &[u8]) -> Result<Self, Malformed> {
+        #[derive(Deserialize)]
+        #[serde(deny_unknown_fields)]
+        struct Fields<'a> {
+            #[serde(borrow)]
+            order_id: &'a RawValue,
+            #[serde(borrow)]
+            action: &'a RawValue,
+            #[serde(borrow)]
+            transfer: &'a RawValue,
+            #[serde(borrow)]
+            amount: Option<&'a RawValue>,
+        }
+        let fields: Fields<'_> = object("", body)?;
+        let action: String = value("action", fields.action)?;
+        let action = match action.as_str() {
+            "capture" => FollowUp::Capture,
+            "release" => FollowUp::Release,
+            "reverse" => FollowUp::Reverse,
+            _ => return Err(malformed("action", "it must be capture, release or reverse")),
+        };
+        let transfer: String = value("transfer", fields.transfer)?;
+        let amount = fields.amount.map(AmountText::parse).transpose()?;
+        if amount.is_some() && action != FollowUp::Capture {
+            return Err(malformed("amount", "only a capture can be for a part"));
+        }
+        Ok(FollowUpOrder {
+            order_id: order_id(fields.order_id)?,
+            action,
+            transfer: transfer.parse().map_err(|_| malformed("transfer", "it must be a transfer's id"))?,
+            amount,
         })
     }
 }
@@ -206,8 +280,34 @@ fn object<'a, T: Deserialize<'a>>(field: &'static str, json: &'a [u8]) -> Result
 }
 
 fn value<T: DeserializeOwned>(field: &'static str, raw: &RawValue) -> Result<T, Malformed> {
-    let expected = if field == "hold" { "it must be true or false" } else { "it must be a string" };
-    serde_json::from_str(raw.get()).map_err(|_| malformed(field, expected))
+    serde_json::from_str(raw.get()).map_err(|_| malformed(field, "it must be a string"))
+}
+
+/// `true`, `false`, or the terms.
+fn hold(raw: &RawValue) -> Result<Option<Hold>, Malformed> {
+    #[derive(Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Fields<'a> {
+        #[serde(borrow)]
+        capturer: Option<&'a RawValue>,
+        #[serde(borrow)]
+        until: Option<&'a RawValue>,
+    }
+    match raw.get() {
+        "true" => return Ok(Some(Hold::default())),
+        "false" => return Ok(None),
+        text if !text.starts_with('{') => return Err(malformed("hold", "it must be true or false, or its terms")),
+        _ => {}
+    }
+    let fields: Fields<'_> = object("hold", raw.get().as_bytes())?;
+    let capturer = fields.capturer.map(|raw| value::<String>("hold.capturer", raw)).transpose()?;
+    let capturer = capturer.map(|id| id.parse()).transpose();
+    let until = fields.until.map(|raw| value::<String>("hold.until", raw)).transpose()?;
+    let until_us = until.map(|text| crate::time::from_text(&text).ok_or(())).transpose();
+    Ok(Some(Hold {
+        capturer: capturer.map_err(|_| malformed("hold.capturer", "it must be a person's id"))?,
+        until_us: until_us.map_err(|()| malformed("hold.until", "it must be a time like 2030-01-31T12:00:00Z"))?,
+    }))
 }
 
 fn order_id(raw: &RawValue) -> Result<OrderId, Malformed> {
@@ -246,6 +346,10 @@ mod tests {
         assert_eq!(order.order_id.as_str(), "o-1");
         assert_eq!(order.amount, AmountText { amount: "12.50".into(), currency: "USD".into() });
         assert_eq!((order.description.as_deref(), order.hold), (Some("Miete"), None));
+        let held =
+            GOOD.replace("}}", "}}").replace("\"Miete\"}", "\"Miete\",\"hold\":{\"until\":\"2030-01-31T12:00:00Z\"}}");
+        let held = TransferOrder::parse(held.as_bytes()).unwrap().hold.unwrap();
+        assert_eq!((held.capturer, held.until_us), (None, crate::time::from_text("2030-01-31T12:00:00Z")));
         let spaced = format!(" \n{} ", GOOD.replace("}}", "},\"hold\" : true }"));
         assert!(TransferOrder::parse(spaced.replace(",\"description\"", " ,\"description\"").as_bytes()).is_ok());
         let cash = br#"{"order_id":"c","account":"acct_1","amount":{"amount":"1","currency":"USD"},"reference":null}"#;
@@ -270,6 +374,9 @@ mod tests {
             ("Miete", "a\\nb", "description", "control"),
             ("Miete", "\\ud800", "description", "string"),
             ("\"Miete\"", "\"\",\"hold\":1", "hold", "true or false"),
+            ("\"Miete\"", "\"\",\"hold\":{\"who\":1}", "hold", "unknown field `who`"),
+            ("\"Miete\"", "\"\",\"hold\":{\"capturer\":\"me\"}", "hold.capturer", "person"),
+            ("\"Miete\"", "\"\",\"hold\":{\"until\":\"soon\"}", "hold.until", "time"),
             ("{\"order_id", "[{\"order_id", "", "object"),
             ("\"Miete\"}", "\"Miete\"}x", "", "trailing"),
             (GOOD, "", "", "object"),
@@ -284,6 +391,23 @@ mod tests {
         let place = GOOD.find("Miete").unwrap();
         broken[place] = 0xff;
         assert!(TransferOrder::parse(&broken).is_err(), "not UTF-8");
+    }
+
+    #[test]
+    fn what_is_to_become_of_a_transfer_is_named_in_the_order() {
+        let transfer = TransferId([7; 16]);
+        let body = format!(r#"{{"order_id":"f-1","action":"capture","transfer":"{transfer}"}}"#);
+        let order = FollowUpOrder::parse(body.as_bytes()).unwrap();
+        assert_eq!((order.action, order.transfer, order.amount), (FollowUp::Capture, transfer, None));
+        for (from, to, field) in [
+            ("capture", "cancel", "action"),
+            ("xfer_", "acct_", "transfer"),
+            ("capture\"", "release\",\"amount\":{\"amount\":\"1\",\"currency\":\"USD\"}", "amount"),
+            ("\"action\"", "\"act\"", ""),
+        ] {
+            let wrong = FollowUpOrder::parse(body.replacen(from, to, 1).as_bytes()).expect_err(to);
+            assert_eq!(wrong.field, field);
+        }
     }
 
     #[test]

@@ -54,20 +54,28 @@ refusals! {
         "The account's record did not pass its integrity check, so nothing moves until the bank has looked at it. Contact the bank.";
     OwnAccount = 7, "own_account", 403,
         "Staff may not serve their own accounts. Ask a colleague.";
-    SameAccount = 8, "same_account", 422,
+    HoldEnded = 8, "hold_ended", 409,
+        "The reservation was captured, released or has expired. Look at it, and order anew if money is still to move.";
+    AlreadyReversed = 9, "already_reversed", 409,
+        "The posting was taken back before. Look at the reversal that refers to it.";
+    CaptureTooLarge = 10, "capture_too_large", 422,
+        "More is asked for than was reserved. Capture at most the reserved amount.";
+    SameAccount = 11, "same_account", 422,
         "Both sides of the order are the same account. Name two different ones.";
-    CurrencyMismatch = 9, "currency_mismatch", 422,
+    CurrencyMismatch = 12, "currency_mismatch", 422,
         "The order's currency is not the currency of both accounts. Order in the accounts' currency.";
-    AccountClosed = 10, "account_closed", 422,
+    AccountClosed = 13, "account_closed", 422,
         "One of the accounts is closed. Use another account.";
-    AccountFrozen = 11, "account_frozen", 422,
+    AccountFrozen = 14, "account_frozen", 422,
         "One of the accounts is frozen, so nothing may move on it. Contact the bank.";
-    InsufficientFunds = 12, "insufficient_funds", 422,
-        "The account does not hold enough. Order less, or fund the account first.";
-    LimitExceeded = 13, "limit_exceeded", 422,
-        "The order is over the limit that applies to you. Order less, or have the limit raised.";
-    Overflow = 14, "overflow", 422,
+    InsufficientFunds = 15, "insufficient_funds", 422,
+        "The account does not hold enough beside what is reserved on it. Order less, or fund the account first.";
+    LimitExceeded = 16, "limit_exceeded", 422,
+        "The order is over the limit that applies to the account. Order less, or have the limit raised.";
+    Overflow = 17, "overflow", 422,
         "An account would hold more than the ledger can count. Order less, or use another account.";
+    LinkedRefused = 18, "linked_refused", 422,
+        "Another order of the same linked bulk was refused, so none was carried out. Mend that one and order all anew.";
 }
 
 impl fmt::Display for Refusal {
@@ -86,8 +94,8 @@ mod tests {
     fn codes_are_distinct_stable_and_lead_back() {
         let codes: Vec<&str> = Refusal::ALL.iter().map(|r| r.code()).collect();
         let stable = "bad_check_digit not_found amount_malformed amount_not_positive amount_too_large account_under_review \
-                      own_account same_account currency_mismatch account_closed account_frozen insufficient_funds \
-                      limit_exceeded overflow";
+                      own_account hold_ended already_reversed capture_too_large same_account currency_mismatch \
+                      account_closed account_frozen insufficient_funds limit_exceeded overflow linked_refused";
         assert_eq!(codes.join(" "), stable);
         for (place, refusal) in Refusal::ALL.iter().enumerate() {
             assert_eq!(*refusal as usize, place + 1, "numbered in order of precedence");

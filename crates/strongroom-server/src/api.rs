@@ -5,6 +5,7 @@ pub mod approvals;
 pub mod audit;
 pub mod devices;
 pub mod factors;
+pub mod history;
 pub mod log;
 pub mod people;
 pub mod recoveries;

@@ -22,6 +22,7 @@ pub struct Operation {
     caller: Caller,
     signed: Option<&'static str>,
     query: Vec<(&'static str, &'static str, Value)>,
+    headers: Vec<(&'static str, &'static str)>,
     body: Option<Type>,
     answers: Vec<(u16, Content)>,
     refusals: Vec<u16>,
@@ -40,6 +41,7 @@ enum Content {
     None,
     Json(Type),
     Text,
+    Csv,
     Bytes,
 }
 
@@ -52,6 +54,7 @@ impl Operation {
             caller: Caller::SignedIn,
             signed: None,
             query: Vec::new(),
+            headers: Vec::new(),
             body: None,
             answers: Vec::new(),
             refusals: Vec::new(),
@@ -76,6 +79,12 @@ impl Operation {
 
     fn asks(mut self, name: &'static str, words: &'static str, schema: Value) -> Self {
         self.query.push((name, words, schema));
+        self
+    }
+
+    /// A header that may be given.
+    fn takes_header(mut self, name: &'static str, words: &'static str) -> Self {
+        self.headers.push((name, words));
         self
     }
 
@@ -133,6 +142,7 @@ impl Operation {
             let content = match content {
                 Content::None => json!({}),
                 Content::Json(of) => json!({"application/json": {"schema": of(generator)}}),
+                Content::Csv => json!({"text/csv": {"schema": {"type": "string"}}}),
                 Content::Text => json!({"text/plain": {"schema": {"type": "string"}}}),
                 Content::Bytes => {
                     json!({"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}})
@@ -177,6 +187,9 @@ impl Operation {
                 |(name, words, schema)| json!({"name": name, "in": "query", "description": words, "schema": schema}),
             ),
         );
+        parameters.extend(self.headers.iter().map(
+            |(name, words)| json!({"name": name, "in": "header", "description": words, "schema": {"type": "string"}}),
+        ));
         if let Some(purpose) = self.signed {
             let words = format!(
                 "Detached JWS of the exact body by a device of the caller (RFC 7797), with `typ` `{purpose}` and the bank's origin as `aud`."

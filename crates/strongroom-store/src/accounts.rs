@@ -19,6 +19,8 @@ pub struct AccountRow {
     pub status: i64,
     /// The balance may not go below; none for accounts without a limit.
     pub floor: Option<i64>,
+    /// One order may not take more; none for accounts without such a limit.
+    pub order_limit: Option<i64>,
     /// When it was opened.
     pub created_us: i64,
     /// HMAC over the fields above.
@@ -38,23 +40,38 @@ pub struct BalanceRow {
     pub account: Id,
     /// Minor units.
     pub balance: i64,
+    /// Minor units of it that are reserved.
+    pub held: i64,
     /// The newest posting's sequence; -1 before the first.
     pub last_sequence: i64,
     /// HMAC over the fields above.
     pub mac: Mac,
 }
 
-const COLUMNS: &[&str] =
-    &["id", "owner", "kind", "currency", "status", "floor", "created_us", "mac", "number_index", "number", "name"];
-const ACCOUNT: &str =
-    "SELECT id, owner, kind, currency, status, floor, created_us, mac, number_index, number, name FROM accounts";
+const COLUMNS: &[&str] = &[
+    "id",
+    "owner",
+    "kind",
+    "currency",
+    "status",
+    "floor",
+    "order_limit",
+    "created_us",
+    "mac",
+    "number_index",
+    "number",
+    "name",
+];
+const ACCOUNT: &str = "SELECT id, owner, kind, currency, status, floor, order_limit, created_us, mac, number_index, number, name FROM accounts";
 
-/// Changes an account's status and how it is found.
+/// Changes an account's status, its limits and how it is found.
 pub fn update(connection: &mut dyn Connection, account: &AccountRow) -> Result<()> {
     connection.execute(
-        "UPDATE accounts SET status = ?, number_index = ?, mac = ? WHERE id = ?",
+        "UPDATE accounts SET status = ?, floor = ?, order_limit = ?, number_index = ?, mac = ? WHERE id = ?",
         &[
             Value::Int(account.status),
+            account.floor.map_or(Value::Null, Value::Int),
+            account.order_limit.map_or(Value::Null, Value::Int),
             Value::Bytes(&account.number_index),
             Value::Bytes(&account.mac),
             Value::Bytes(&account.id),
@@ -72,6 +89,7 @@ pub fn insert(connection: &mut dyn Connection, account: &AccountRow, balance: &B
         Value::Text(&account.currency),
         Value::Int(account.status),
         account.floor.map_or(Value::Null, Value::Int),
+        account.order_limit.map_or(Value::Null, Value::Int),
         Value::Int(account.created_us),
         Value::Bytes(&account.mac),
         Value::Bytes(&account.number_index),
@@ -130,11 +148,12 @@ fn account_row(row: &Row) -> Result<AccountRow> {
         currency: row.text(3)?.to_owned(),
         status: row.int(4)?,
         floor: row.opt_int(5)?,
-        created_us: row.int(6)?,
-        mac: row.array::<36>(7)?,
-        number_index: row.array::<16>(8)?,
-        number: row.bytes(9)?.to_vec(),
-        name: row.bytes(10)?.to_vec(),
+        order_limit: row.opt_int(6)?,
+        created_us: row.int(7)?,
+        mac: row.array::<36>(8)?,
+        number_index: row.array::<16>(9)?,
+        number: row.bytes(10)?.to_vec(),
+        name: row.bytes(11)?.to_vec(),
     })
 }
 
@@ -149,19 +168,27 @@ pub fn balances(connection: &mut dyn Connection, accounts: &[Id], lock: bool) ->
 /// Every balance, one at a time.
 pub fn each_balance(connection: &mut dyn Connection, each: &mut dyn FnMut(BalanceRow) -> Result<()>) -> Result<()> {
     connection.query_each(
-        "SELECT account, balance, last_sequence, mac FROM balances ORDER BY account",
+        "SELECT account, balance, held, last_sequence, mac FROM balances ORDER BY account",
         &[],
         &mut |row| each(balance_row(&row)?),
     )
 }
 
-const BALANCE: &[&str] = &["account", "balance", "last_sequence", "mac"];
+const BALANCE: &[&str] = &["account", "balance", "held", "last_sequence", "mac"];
 
 /// Writes balances, new or changed.
 pub fn set_balances(connection: &mut dyn Connection, balances: &[BalanceRow]) -> Result<()> {
-    let rows: Vec<[Value<'_>; 4]> = balances
+    let rows: Vec<[Value<'_>; 5]> = balances
         .iter()
-        .map(|b| [Value::Bytes(&b.account), Value::Int(b.balance), Value::Int(b.last_sequence), Value::Bytes(&b.mac)])
+        .map(|b| {
+            [
+                Value::Bytes(&b.account),
+                Value::Int(b.balance),
+                Value::Int(b.held),
+                Value::Int(b.last_sequence),
+                Value::Bytes(&b.mac),
+            ]
+        })
         .collect();
     let rows: Vec<&[Value<'_>]> = rows.iter().map(|r| r.as_slice()).collect();
     connection.upsert_rows(&Upsert { table: "balances", key: &["account"], columns: BALANCE }, &rows)?;
@@ -172,8 +199,9 @@ fn balance_row(row: &Row) -> Result<BalanceRow> {
     Ok(BalanceRow {
         account: row.array::<16>(0)?,
         balance: row.int(1)?,
-        last_sequence: row.int(2)?,
-        mac: row.array::<36>(3)?,
+        held: row.int(2)?,
+        last_sequence: row.int(3)?,
+        mac: row.array::<36>(4)?,
     })
 }
 
@@ -188,4 +216,42 @@ pub fn ids(connection: &mut dyn Connection, after: &Id, limit: i64) -> Result<Ve
     let sql = "SELECT id FROM accounts WHERE id > ? ORDER BY id LIMIT ?";
     let rows = connection.query(sql, &[Value::Bytes(after), Value::Int(limit)])?;
     rows.iter().map(|row| row.array::<16>(0)).collect()
+}
+
+/// What all accounts of a kind hold together.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KindTotal {
+    /// ISO 4217 code.
+    pub currency: String,
+    /// The ledger's account kind, by number.
+    pub kind: i64,
+    /// How many there are.
+    pub accounts: i64,
+    /// Minor units, of those that hold less than nothing.
+    pub debit: i64,
+    /// Minor units, of the others.
+    pub credit: i64,
+}
+
+/// The trial balance: what the accounts hold, by currency and kind.
+pub fn totals(connection: &mut dyn Connection) -> Result<Vec<KindTotal>> {
+    let sql = "SELECT a.currency, a.kind, COUNT(*), \
+               CAST(COALESCE(SUM(CASE WHEN b.balance < 0 THEN -b.balance ELSE 0 END), 0) AS {integer}), \
+               CAST(COALESCE(SUM(CASE WHEN b.balance > 0 THEN b.balance ELSE 0 END), 0) AS {integer}) \
+               FROM accounts a JOIN balances b ON b.account = a.id GROUP BY a.currency, a.kind ORDER BY a.currency, a.kind";
+    let integer = match connection.dialect() {
+        strongroom_sql::Dialect::Sqlite => "INTEGER",
+        strongroom_sql::Dialect::MariaDb => "SIGNED",
+    };
+    let rows = connection.query(&sql.replace("{integer}", integer), &[])?;
+    let total = |row: &Row| {
+        Ok(KindTotal {
+            currency: row.text(0)?.to_owned(),
+            kind: row.int(1)?,
+            accounts: row.int(2)?,
+            debit: row.int(3)?,
+            credit: row.int(4)?,
+        })
+    };
+    rows.iter().map(total).collect()
 }

@@ -69,6 +69,10 @@ columns! {
     PayerPart = "transfers", "payer";
     /// transfers.payee
     PayeePart = "transfers", "payee";
+    /// holds.payer
+    HeldPayerPart = "holds", "payer";
+    /// holds.payee
+    HeldPayeePart = "holds", "payee";
 }
 
 /// What a person has told of themselves.
@@ -178,6 +182,26 @@ pub fn of_postings(connection: &mut dyn Connection, account: &Id, after: i64, li
         });
     }
     Ok(postings)
+}
+
+/// A page of the reservations on an account or for it, in the order of the log, after a place in it.
+pub fn of_holds(connection: &mut dyn Connection, account: &Id, after: i64, limit: i64) -> Result<Vec<PostingCells>> {
+    let sql = "SELECT h.sequence, f.owner, o.owner, h.id, h.payer, h.payee FROM holds h \
+               LEFT JOIN accounts f ON f.id = h.from_account LEFT JOIN accounts o ON o.id = h.to_account \
+               WHERE (h.from_account = ? OR h.to_account = ?) AND h.sequence > ? ORDER BY h.sequence LIMIT ?";
+    let values = [Value::Bytes(account), Value::Bytes(account), Value::Int(after), Value::Int(limit)];
+    let mut holds = Vec::new();
+    for row in connection.query(sql, &values)? {
+        let mut cells = Vec::new();
+        read_cells(&row, &[Column::HeldPayerPart, Column::HeldPayeePart], 3, &mut cells)?;
+        holds.push(PostingCells {
+            sequence: row.int(0)?,
+            payer: row.opt_array::<16>(1)?,
+            payee: row.opt_array::<16>(2)?,
+            cells,
+        });
+    }
+    Ok(holds)
 }
 
 /// Puts another sealing of the same value in its place. `false`: it has changed since it was read.

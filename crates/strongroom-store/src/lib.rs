@@ -9,6 +9,7 @@ pub mod approvals;
 pub mod audit;
 pub mod cells;
 pub mod factors;
+pub mod holds;
 pub mod identity;
 pub mod keys;
 pub mod log;

@@ -171,6 +171,24 @@ fn fact_row(row: &Row) -> Result<FactRow> {
 
 const BLOCK: &str = "SELECT height, previous, size, time_us, note, hash FROM blocks";
 
+/// How many leaves stood before a moment. Blocks grow with time, so that it is found by halving.
+pub fn size_before(connection: &mut dyn Connection, time_us: i64) -> Result<i64> {
+    let (mut low, mut high) = (0, last_block(connection)?.map_or(0, |block| block.height + 1));
+    let mut size = 0;
+    while low < high {
+        let middle = low + (high - low) / 2;
+        match block(connection, middle)? {
+            Some(block) if block.time_us < time_us => {
+                size = block.size;
+                low = middle + 1;
+            }
+            Some(_) => high = middle,
+            None => return Err(strongroom_sql::Error::other("a block of the log is missing")),
+        }
+    }
+    Ok(size)
+}
+
 /// The newest block.
 pub fn last_block(connection: &mut dyn Connection) -> Result<Option<BlockRow>> {
     let rows = connection.query(&format!("{BLOCK} ORDER BY height DESC LIMIT 1"), &[])?;

@@ -25,6 +25,8 @@ pub enum Table {
     Balances,
     /// transfers
     Transfers,
+    /// holds
+    Holds,
     /// roles
     Roles,
     /// approvals
@@ -33,7 +35,7 @@ pub enum Table {
 
 impl Table {
     /// All of them.
-    pub const ALL: [Table; 11] = [
+    pub const ALL: [Table; 12] = [
         Table::People,
         Table::Factors,
         Table::Enrolments,
@@ -43,6 +45,7 @@ impl Table {
         Table::Accounts,
         Table::Balances,
         Table::Transfers,
+        Table::Holds,
         Table::Roles,
         Table::Approvals,
     ];
@@ -59,6 +62,7 @@ impl Table {
             Table::Accounts => ("accounts", "id"),
             Table::Balances => ("balances", "account"),
             Table::Transfers => ("transfers", "id"),
+            Table::Holds => ("holds", "id"),
             Table::Roles => ("roles", "id"),
             Table::Approvals => ("approvals", "id"),
         }

@@ -255,6 +255,54 @@ pub fn entries_below(connection: &mut dyn Connection, account: &Id, below: i64, 
     connection.query(&sql, &[Value::Bytes(account), Value::Int(below)])?.iter().map(entry_row).collect()
 }
 
+/// Which of an account's entries are wanted.
+#[derive(Clone, Debug)]
+pub struct EntryFilter {
+    /// From this sequence on.
+    pub from: i64,
+    /// Before this one.
+    pub until: i64,
+    /// Minor units that moved, at least.
+    pub least: i64,
+    /// Minor units that moved, at most.
+    pub most: i64,
+    /// With this account on the other side.
+    pub counterparty: Option<Id>,
+}
+
+impl Default for EntryFilter {
+    fn default() -> Self {
+        EntryFilter { from: 0, until: i64::MAX, least: 0, most: i64::MAX, counterparty: None }
+    }
+}
+
+/// An account's entries that a filter lets through below a sequence, newest first.
+pub fn entries_where(
+    connection: &mut dyn Connection,
+    account: &Id,
+    filter: &EntryFilter,
+    below: i64,
+    limit: i64,
+) -> Result<Vec<EntryRow>> {
+    let mut sql = "SELECT e.account, e.sequence, e.amount, e.balance_after FROM entries e".to_owned();
+    let mut values = Vec::new();
+    if let Some(other) = &filter.counterparty {
+        sql.push_str(" JOIN transfers t ON t.sequence = e.sequence AND (t.from_account = ? OR t.to_account = ?)");
+        values.extend([Value::Bytes(other), Value::Bytes(other)]);
+    }
+    sql.push_str(" WHERE e.account = ? AND e.sequence >= ? AND e.sequence < ? AND ABS(e.amount) BETWEEN ? AND ?");
+    sql.push_str(" ORDER BY e.sequence DESC LIMIT ?");
+    values.extend([
+        Value::Bytes(account),
+        Value::Int(filter.from),
+        Value::Int(filter.until.min(below)),
+        Value::Int(filter.least),
+        Value::Int(filter.most),
+        Value::Int(limit.clamp(1, 201)),
+    ]);
+    connection.query(&sql, &values)?.iter().map(entry_row).collect()
+}
+
 /// The entries of one posting.
 pub fn entries_of(connection: &mut dyn Connection, accounts: [&Id; 2], sequence: i64) -> Result<Vec<EntryRow>> {
     let keys = [[Value::Bytes(accounts[0]), Value::Int(sequence)], [Value::Bytes(accounts[1]), Value::Int(sequence)]];

@@ -33,10 +33,10 @@ const BANK: &[&str] = &[
      created_us {int} NOT NULL, revoked_us {int}, leaf {int} NOT NULL, revoked_leaf {int}, mac {mac} NOT NULL)",
     "CREATE INDEX devices_person ON devices (person)",
     "CREATE TABLE accounts (id {id} NOT NULL PRIMARY KEY, owner {id}, kind {int} NOT NULL, currency {name} NOT NULL, \
-     status {int} NOT NULL, floor {int}, created_us {int} NOT NULL, mac {mac} NOT NULL, number_index {id} NOT NULL UNIQUE, \
+     status {int} NOT NULL, floor {int}, order_limit {int}, created_us {int} NOT NULL, mac {mac} NOT NULL, number_index {id} NOT NULL UNIQUE, \
      number {blob} NOT NULL, name {blob} NOT NULL)",
     "CREATE INDEX accounts_owner ON accounts (owner)",
-    "CREATE TABLE balances (account {id} NOT NULL PRIMARY KEY, balance {int} NOT NULL, last_sequence {int} NOT NULL, mac {mac} NOT NULL){clustered}",
+    "CREATE TABLE balances (account {id} NOT NULL PRIMARY KEY, balance {int} NOT NULL, held {int} NOT NULL, last_sequence {int} NOT NULL, mac {mac} NOT NULL){clustered}",
     "CREATE TABLE orders (person {id} NOT NULL, order_id {name} NOT NULL, body_hash {hash} NOT NULL, sequence {int}, refusal {name}, \
      time_us {int} NOT NULL, PRIMARY KEY (person, order_id)){clustered}",
     "CREATE TABLE transfers (sequence {int} NOT NULL PRIMARY KEY, id {id} NOT NULL UNIQUE, kind {int} NOT NULL, \
@@ -46,6 +46,16 @@ const BANK: &[&str] = &[
      payer {blob}, payee {blob}, mac {mac} NOT NULL)",
     "CREATE TABLE entries (account {id} NOT NULL, sequence {int} NOT NULL, amount {int} NOT NULL, balance_after {int} NOT NULL, \
      PRIMARY KEY (account, sequence)){clustered}",
+    "CREATE TABLE holds (id {id} NOT NULL PRIMARY KEY, sequence {int} NOT NULL UNIQUE, purpose {int} NOT NULL, from_account {id} NOT NULL, \
+     to_account {id} NOT NULL, amount {int} NOT NULL, currency {name} NOT NULL, capturer {id} NOT NULL, until_us {int} NOT NULL, \
+     time_us {int} NOT NULL, person {id} NOT NULL, order_id {name} NOT NULL, order_hash {hash} NOT NULL, device {id} NOT NULL, \
+     core_salt {id} NOT NULL, payer_hash {hash} NOT NULL, payee_hash {hash} NOT NULL, state {int} NOT NULL, end_sequence {int}, \
+     end_us {int}, end_amount {int}, end_person {id}, end_kind {int}, end_authority {id}, end_hash {hash}, payer {blob}, payee {blob}, \
+     mac {mac} NOT NULL)",
+    "CREATE INDEX holds_end ON holds (end_sequence)",
+    "CREATE INDEX holds_due ON holds (state, until_us)",
+    "CREATE INDEX holds_from ON holds (from_account, state)",
+    "CREATE TABLE reversals (original {id} NOT NULL PRIMARY KEY, reversal {id} NOT NULL)",
     "CREATE TABLE log_leaves (position {int} NOT NULL PRIMARY KEY, kind {int} NOT NULL, commitment {hash} NOT NULL)",
     "CREATE TABLE log_facts (position {int} NOT NULL PRIMARY KEY, subject {id} NOT NULL, salt {id} NOT NULL, core {blob} NOT NULL)",
     "CREATE TABLE log_tiles (level {int} NOT NULL, position {int} NOT NULL, hash {hash} NOT NULL, PRIMARY KEY (level, position)){clustered}",

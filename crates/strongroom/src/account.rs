@@ -1,6 +1,6 @@
 //! `strongroom account`: opening accounts and reading them.
 
-use strongroom_api::{Account, Amount, Entry, List};
+use strongroom_api::{Account, AccountChange, Amount, Entry, List};
 use strongroom_client::Client;
 
 use crate::Global;
@@ -37,6 +37,43 @@ pub enum Verb {
         #[arg(long)]
         cursor: Option<String>,
     },
+    /// A statement as CSV: its entries between two balances
+    Statement {
+        /// Its id or number
+        account: String,
+        /// From this day or moment on, like 2030-01-01
+        #[arg(long, default_value = "", hide_default_value = true)]
+        from: String,
+        /// Before this day or moment
+        #[arg(long, default_value = "", hide_default_value = true)]
+        to: String,
+    },
+    /// Freeze it, as staff: nothing moves, in or out
+    Freeze {
+        /// Its id
+        account: String,
+    },
+    /// Free it again, as staff
+    Unfreeze {
+        /// Its id
+        account: String,
+    },
+    /// Close it for ever; it has to be empty
+    Close {
+        /// Its id or number
+        account: String,
+    },
+    /// Set how far it may go, as staff
+    Limit {
+        /// Its id
+        account: String,
+        /// How far below zero, like 500.00
+        #[arg(long, value_name = "AMOUNT")]
+        overdraft: Option<String>,
+        /// How much one order may take
+        #[arg(long, value_name = "AMOUNT")]
+        order: Option<String>,
+    },
 }
 
 const PAGE: usize = 200;
@@ -70,7 +107,34 @@ pub async fn run(global: &Global, verb: Verb) -> Outcome {
                 eprintln!("There are more: add --cursor {cursor}");
             }
         }
+        Verb::Statement { account, from, to } => {
+            let csv = client.statement(&id(&client, &account).await?, &from, &to).await?;
+            global.print(&serde_json::json!({"csv": csv}), || csv.trim_end().to_owned());
+        }
+        Verb::Freeze { account } => change(global, &client, &account, status("frozen")).await?,
+        Verb::Unfreeze { account } => change(global, &client, &account, status("open")).await?,
+        Verb::Close { account } => {
+            let account = id(&client, &account).await?;
+            change(global, &client, &account, status("closed")).await?;
+        }
+        Verb::Limit { account, overdraft, order } => {
+            let currency = remote.bank.currencies.first().cloned().unwrap_or_default();
+            let amount = |amount: String| Amount { amount, currency: currency.clone() };
+            let limits =
+                AccountChange { status: None, overdraft: overdraft.map(amount), order_limit: order.map(amount) };
+            change(global, &client, &account, limits).await?;
+        }
     }
+    Ok(())
+}
+
+fn status(status: &str) -> AccountChange {
+    AccountChange { status: Some(status.into()), overdraft: None, order_limit: None }
+}
+
+async fn change(global: &Global, client: &Client, account: &str, change: AccountChange) -> Outcome {
+    let account = client.change_account(account, &change).await?;
+    global.print(&data(&account), || shown(&account));
     Ok(())
 }
 

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use serde_json::json;
-use strongroom_api::{Amount, Transfer, TransferOrder};
+use strongroom_api::{Amount, FollowUpOrder, Hold, HoldOrNot, Transfer, TransferOrder};
 use strongroom_bank::clock;
 use strongroom_crypto::random;
 use strongroom_ledger::id::TransferId;
@@ -33,6 +33,15 @@ pub struct Args {
     /// What for; the payee reads it too
     #[arg(long, value_name = "TEXT")]
     description: Option<String>,
+    /// Reserve it first; the payee captures it, or whoever is named by --capturer
+    #[arg(long)]
+    hold: bool,
+    /// Who may capture it: usr_… [default: the payee]
+    #[arg(long, value_name = "PERSON", requires = "hold")]
+    capturer: Option<String>,
+    /// Until when it is reserved, like 2030-01-31T12:00:00Z [default: for seven days]
+    #[arg(long, value_name = "TIME", requires = "hold")]
+    until: Option<String>,
     #[command(flatten)]
     order: OrderArgs,
 }
@@ -69,25 +78,69 @@ pub enum Verb {
         /// xfer_…
         id: String,
     },
+    /// Move what is reserved, or a part of it
+    Capture {
+        /// xfer_…
+        id: String,
+        /// How much, like 12.50 [default: all of it]
+        amount: Option<String>,
+        #[command(flatten)]
+        order: OrderArgs,
+    },
+    /// Free what is reserved
+    Release {
+        /// xfer_…
+        id: String,
+        #[command(flatten)]
+        order: OrderArgs,
+    },
+    /// Take a posting back: what you were paid, or as staff
+    Reverse {
+        /// xfer_…
+        id: String,
+        #[command(flatten)]
+        order: OrderArgs,
+    },
 }
 
 /// Places a transfer or looks at one.
 pub async fn run(global: &Global, args: Args) -> Outcome {
     let remote = Remote::open(global).await?;
-    let Args { verb, from, to, amount, description, order } = args;
+    let Args { verb, from, to, amount, description, hold, capturer, until, order } = args;
     match (verb, from, to, amount) {
         (Some(Verb::Show { id }), ..) => show(global, &remote, &id).await,
         (Some(Verb::Receipt { id, output }), ..) => save_receipt(global, &remote, &id, output).await,
         (Some(Verb::Verify { id }), ..) => verify(global, &remote, &id).await,
+        (Some(Verb::Capture { id, amount, order }), ..) => {
+            follow_up(global, &remote, "capture", id, amount, order).await
+        }
+        (Some(Verb::Release { id, order }), ..) => follow_up(global, &remote, "release", id, None, order).await,
+        (Some(Verb::Reverse { id, order }), ..) => follow_up(global, &remote, "reverse", id, None, order).await,
         (None, Some(from), Some(to), Some(amount)) => {
             let (order_id, amount) = order.settle(&remote, amount);
-            let order = TransferOrder { order_id, from, to, amount, description };
+            let hold = hold.then_some(HoldOrNot::By(Hold { capturer, until }));
+            let order = TransferOrder { order_id, from, to, amount, description, hold };
             let signer = remote.signer()?;
             let placed = remote.signed_in().await?.transfer(&signer, &order, now_s()).await;
             print_placed(global, &order.order_id, placed)
         }
         _ => Err(Failure::new(Exit::Usage, "say FROM, TO and AMOUNT: see `strongroom transfer --help`")),
     }
+}
+
+async fn follow_up(
+    global: &Global,
+    remote: &Remote,
+    action: &str,
+    transfer: String,
+    amount: Option<String>,
+    order: OrderArgs,
+) -> Outcome {
+    let (order_id, whole) = order.settle(remote, amount.clone().unwrap_or_default());
+    let order = FollowUpOrder { order_id, action: action.into(), transfer, amount: amount.map(|_| whole) };
+    let signer = remote.signer()?;
+    let placed = remote.signed_in().await?.follow_up(&signer, &order, now_s()).await;
+    print_placed(global, &order.order_id, placed)
 }
 
 impl OrderArgs {
@@ -126,6 +179,11 @@ fn shown(transfer: &Transfer) -> String {
         "id        {id}\nkind      {kind}\nstatus    {status}\namount    {}\nfrom      {from}\nto        {to}\ntime      {time}\nin log    {sequence}",
         money(amount)
     );
+    for (name, value) in [("until", &transfer.until), ("refers", &transfer.refers)] {
+        if let Some(value) = value {
+            words.push_str(&format!("\n{name:10}{value}"));
+        }
+    }
     if let Some(description) = description {
         words.push_str(&format!("\nfor       {description}"));
     }

@@ -10,7 +10,7 @@ use crate::leaf::{self, Authority, DeviceChange, Kind, PayeePart, PayerPart, Pos
 use crate::merkle::{self, Hash};
 use crate::money::Currency;
 use crate::note::{Checkpoint, LogKey, NoteError};
-use crate::order::{AmountText, CashOrder, TransferOrder};
+use crate::order::{AmountText, CashOrder, FollowUp, FollowUpOrder, HOLD_S_MAX, TransferOrder};
 use crate::time;
 
 /// A bank may carry out an order this long after its signature expired: what waited in its queue.
@@ -224,7 +224,8 @@ fn check_signature(
     if protected.kid != device.to_string() {
         return wrong("it was made by another device");
     }
-    if core.time_us / 1_000_000 > protected.exp.saturating_add(LATE_S_MAX) {
+    let late_s_max = if completes_hold(core) { HOLD_S_MAX + LATE_S_MAX } else { LATE_S_MAX };
+    if core.time_us / 1_000_000 > protected.exp.saturating_add(late_s_max) {
         return wrong("it had expired when the bank carried it out");
     }
     let key =
@@ -234,6 +235,11 @@ fn check_signature(
 
 fn is_cash(kind: PostingKind) -> bool {
     matches!(kind, PostingKind::Deposit | PostingKind::Withdrawal)
+}
+
+/// Whether money was reserved by the order, and moved later.
+fn completes_hold(core: &PostingCore) -> bool {
+    core.refers == Some(core.transfer)
 }
 
 /// The order says what was posted.
@@ -246,9 +252,22 @@ fn check_order(order: &[u8], core: &PostingCore, verified: &mut Verified) -> Res
         check_account(&order.account, customer, verified)?;
         verified.order_id = Some(order.order_id.to_string());
         verified.description = order.reference;
+    } else if core.kind == PostingKind::Reversal {
+        let order = FollowUpOrder::parse(order).map_err(unreadable)?;
+        if order.action != FollowUp::Reverse || Some(order.transfer) != core.refers {
+            return Err(ReceiptError::OtherOrder("it takes another posting back"));
+        }
+        verified.order_id = Some(order.order_id.to_string());
     } else {
         let order = TransferOrder::parse(order).map_err(unreadable)?;
-        check_amount(&order.amount, core)?;
+        match order.hold {
+            // A part of what was reserved may have been captured.
+            Some(_) if completes_hold(core) => check_amount_at_most(&order.amount, core)?,
+            _ => check_amount(&order.amount, core)?,
+        }
+        if completes_hold(core) {
+            verified.not_proven.push("who captured or approved it, which stands in the log beside it");
+        }
         check_account(&order.from, core.from, verified)?;
         check_account(&order.to, core.to, verified)?;
         verified.order_id = Some(order.order_id.to_string());
@@ -263,6 +282,14 @@ fn check_amount(text: &AmountText, core: &PostingCore) -> Result<(), ReceiptErro
     }
     if core.currency.parse_amount(&text.amount) != Ok(core.amount) {
         return Err(ReceiptError::OtherOrder("the amount differs"));
+    }
+    Ok(())
+}
+
+fn check_amount_at_most(text: &AmountText, core: &PostingCore) -> Result<(), ReceiptError> {
+    let most = core.currency.parse_amount(&text.amount).map_err(|_| ReceiptError::OtherOrder("the amount differs"))?;
+    if text.currency != core.currency.to_string() || core.amount > most {
+        return Err(ReceiptError::OtherOrder("more was posted than the order allows"));
     }
     Ok(())
 }

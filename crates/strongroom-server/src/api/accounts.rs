@@ -5,9 +5,12 @@ use std::sync::Arc;
 use axum::extract::State;
 use axum::http::StatusCode;
 use serde::Deserialize;
-use strongroom_api::{Account, Entry, List, NewAccount};
+use strongroom_api::{Account, AccountChange, Amount, List, NewAccount};
 use strongroom_bank::Error;
-use strongroom_bank::account::AccountDetails;
+use strongroom_bank::account::{self, AccountDetails};
+use strongroom_ledger::decide::AccountStatus;
+use strongroom_ledger::money::Currency;
+use strongroom_ledger::refusal::Refusal;
 
 use super::{Page, amount, id, json, page};
 use crate::App;
@@ -46,30 +49,32 @@ pub async fn show(State(app): State<Arc<App>>, SignedIn(caller): SignedIn, Path(
     Ok(json(StatusCode::OK, &account_body(app.bank.account(&caller, id(&account)?).await?)))
 }
 
-/// `GET /v1/accounts/{id}/entries`
-pub async fn entries(
+/// `PATCH /v1/accounts/{id}`
+pub async fn change(
     State(app): State<Arc<App>>,
     SignedIn(caller): SignedIn,
     Path(account): Path<String>,
-    Query(wanted): Query<Page>,
+    Json(body): Json<AccountChange>,
 ) -> Answer {
-    let limit = wanted.limit()?;
-    let entries = app.bank.entries(&caller, id(&account)?, wanted.cursor()?, limit + 1).await?;
-    let (items, next_cursor) = page(entries, limit, |e| e.sequence.to_string());
-    let currency = app.bank.currency();
-    let items = items
-        .into_iter()
-        .map(|e| Entry {
-            id: e.sequence.to_string(),
-            transfer: e.transfer.to_string(),
-            order_id: e.order_id,
-            amount: amount(e.amount, currency),
-            balance_after: amount(e.balance_after, currency),
-            time: super::time(e.time_us),
-            description: e.description,
-        })
-        .collect();
-    Ok(json(StatusCode::OK, &List { items, next_cursor }))
+    let unknown = || Error::field("status", "unknown_status", "Give one of open, frozen, closed.");
+    let status = body.status.map(|name| AccountStatus::from_name(&name).ok_or_else(unknown)).transpose()?;
+    let minor = |amount: Amount| {
+        let currency: Currency = amount.currency.parse().map_err(|_| Error::Refused(Refusal::CurrencyMismatch))?;
+        if currency != app.bank.currency() {
+            return Err(Error::Refused(Refusal::CurrencyMismatch));
+        }
+        match currency.parse_amount(&amount.amount) {
+            // None at all is a limit, too.
+            Err(Refusal::AmountNotPositive) if !amount.amount.starts_with('-') => Ok(0),
+            parsed => parsed.map_err(Error::Refused),
+        }
+    };
+    let change = account::AccountChange {
+        status,
+        overdraft: body.overdraft.map(minor).transpose()?,
+        order_limit: body.order_limit.map(minor).transpose()?.map(Some),
+    };
+    Ok(json(StatusCode::OK, &account_body(app.bank.change_account(&caller, id(&account)?, change).await?)))
 }
 
 fn account_body(account: AccountDetails) -> Account {
@@ -81,6 +86,7 @@ fn account_body(account: AccountDetails) -> Account {
         currency: account.currency.to_string(),
         status: account.status.to_owned(),
         balance: amount(account.balance, account.currency),
+        held: amount(account.held, account.currency),
         available: amount(account.available, account.currency),
         created_at: super::time(account.created_us),
     }

@@ -3,16 +3,17 @@
 use std::sync::Arc;
 
 use axum::extract::State;
-use axum::http::{HeaderName, HeaderValue, StatusCode, header};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use strongroom_api::{Checks, Transfer, Verification};
-use strongroom_bank::{Error, Placed, Posted};
+use strongroom_bank::factor::proof::Proof;
+use strongroom_bank::{Caller, Consent, Error, Placed, Posted};
 use strongroom_ledger::leaf::PostingKind;
-use strongroom_ledger::order::{CashOrder, TransferOrder};
+use strongroom_ledger::order::{CashOrder, FollowUp, FollowUpOrder, TransferOrder};
 
 use super::{amount, id, json};
 use crate::App;
-use crate::extract::{Path, Signed, SignedIn};
+use crate::extract::{From, Path, Signed, SignedIn};
 use crate::problem::{Answer, Failure};
 
 /// `POST /v1/transfers`
@@ -25,6 +26,66 @@ pub async fn place(State(app): State<Arc<App>>, SignedIn(caller): SignedIn, sign
 pub async fn deposit(State(app): State<Arc<App>>, SignedIn(caller): SignedIn, signed: Signed) -> Answer {
     let order = app.bank.verify_order::<CashOrder>(&caller, signed.signature.as_deref(), &signed.body).await?;
     Ok(placed(app.bank.deposit(order).await?))
+}
+
+/// `POST /v1/cash/withdrawals`: the customer agrees by a code or by a signature over the same body.
+pub async fn withdraw(
+    State(app): State<Arc<App>>,
+    SignedIn(caller): SignedIn,
+    From(source): From,
+    headers: HeaderMap,
+    signed: Signed,
+) -> Answer {
+    let header = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
+    let consent = match (header("x-customer-signature"), header("x-customer-code")) {
+        (Some(signature), None) => Consent::Signature(signature.to_owned()),
+        (None, Some(code)) => Consent::Code(Proof::typed(code)?),
+        _ => {
+            let detail = "The customer has to agree: give x-customer-signature or x-customer-code, one of the two.";
+            return Err(Error::forbidden("consent_required", detail).into());
+        }
+    };
+    let order = app.bank.verify_order::<CashOrder>(&caller, signed.signature.as_deref(), &signed.body).await?;
+    Ok(placed(app.bank.withdraw(order, consent, &source).await?))
+}
+
+/// `POST /v1/transfers/{id}/capture`
+pub async fn capture(
+    State(app): State<Arc<App>>,
+    SignedIn(caller): SignedIn,
+    Path(transfer): Path<String>,
+    signed: Signed,
+) -> Answer {
+    follow_up(&app, &caller, &transfer, &signed, FollowUp::Capture).await
+}
+
+/// `POST /v1/transfers/{id}/release`
+pub async fn release(
+    State(app): State<Arc<App>>,
+    SignedIn(caller): SignedIn,
+    Path(transfer): Path<String>,
+    signed: Signed,
+) -> Answer {
+    follow_up(&app, &caller, &transfer, &signed, FollowUp::Release).await
+}
+
+/// `POST /v1/transfers/{id}/reverse`
+pub async fn reverse(
+    State(app): State<Arc<App>>,
+    SignedIn(caller): SignedIn,
+    Path(transfer): Path<String>,
+    signed: Signed,
+) -> Answer {
+    follow_up(&app, &caller, &transfer, &signed, FollowUp::Reverse).await
+}
+
+async fn follow_up(app: &App, caller: &Caller, transfer: &str, signed: &Signed, action: FollowUp) -> Answer {
+    let transfer = id(transfer)?;
+    let order = app.bank.verify_order::<FollowUpOrder>(caller, signed.signature.as_deref(), &signed.body).await?;
+    if order.order().action != action {
+        return Err(Error::bad_signature("it asks for another action").into());
+    }
+    Ok(placed(app.bank.follow_up(transfer, order).await?))
 }
 
 /// 201 the first time; 200 with the same body when the order is placed again.
@@ -46,13 +107,15 @@ fn body(posted: &Posted, order_id: Option<String>, description: Option<String>) 
     Transfer {
         id: posted.id.to_string(),
         order_id,
-        status: "posted".into(),
+        status: posted.status.name().to_owned(),
         sequence: posted.sequence as u64,
         kind: PostingKind::from_number(posted.kind).map_or("transfer", |k| k.name()).to_owned(),
         from: posted.from.to_string(),
         to: posted.to.to_string(),
         amount: amount(posted.amount, posted.currency),
         time: super::time(posted.time_us),
+        until: posted.until_us.map(super::time),
+        refers: posted.refers.map(|id| id.to_string()),
         description,
     }
 }

@@ -3,13 +3,14 @@
 use super::{Content, Operation};
 use serde_json::json;
 use strongroom_api::{
-    Account, Approval, ApprovalOrder, AuditEntry, Block, CashOrder, ConfirmFactor, ConfirmedFactor, CreatedDevice,
-    CreatedUser, DeviceItem, Enrolment, Entry, FactorItem, Invitation, KeyDestruction, List, Me, NameFactor,
-    NewAccount, NewDevice, NewInvitation, NewPasskey, NewRecovery, NewRoles, NewService, NewServiceKey, NewSession,
-    NewTotp, NewUser, PasskeyRequest, PasswordChange, PersonItem, PersonView, ProfileChange, Readiness, Recovered,
-    Recovery, RecoveryCodes, RecoveryEnd, RecoveryProgress, RecoveryProof, Refresh, Reveal, RoleDefinition, RoleItem,
-    SendCode, SendProof, SentCode, ServiceKey, ServiceKeyItem, Session, SessionItem, SignInStep, StepUp, StepUpCode,
-    StepUpRequest, TokenKeys, Transfer, TransferOrder, Verification, VerifyFactor, WellKnown,
+    Account, AccountChange, Approval, ApprovalOrder, AuditEntry, BalanceAt, Block, CashOrder, ConfirmFactor,
+    ConfirmedFactor, CreatedDevice, CreatedUser, DeviceItem, Enrolment, Entry, FactorItem, FollowUpOrder, Invitation,
+    KeyDestruction, List, Me, NameFactor, NewAccount, NewDevice, NewInvitation, NewPasskey, NewRecovery, NewRoles,
+    NewService, NewServiceKey, NewSession, NewTotp, NewUser, PasskeyRequest, PasswordChange, PersonItem, PersonView,
+    ProfileChange, Readiness, Recovered, Recovery, RecoveryCodes, RecoveryEnd, RecoveryProgress, RecoveryProof,
+    Refresh, Reveal, RoleDefinition, RoleItem, SendCode, SendProof, SentCode, ServiceKey, ServiceKeyItem, Session,
+    SessionItem, SignInStep, StepUp, StepUpCode, StepUpRequest, TokenKeys, Transfer, TransferOrder, TrialBalanceItem,
+    Verification, VerifyFactor, WellKnown,
 };
 
 /// All of them.
@@ -180,7 +181,26 @@ fn money() -> Vec<Operation> {
             .gives::<List<Account>>(200),
         Operation::new("POST", "/v1/accounts", "Open an account").body::<NewAccount>().gives::<Account>(201),
         Operation::new("GET", "/v1/accounts/{id}", "An account").gives::<Account>(200).refuses(&[409]),
+        Operation::new("PATCH", "/v1/accounts/{id}", "Freeze, free or close it; set its limits")
+            .body::<AccountChange>()
+            .gives::<Account>(200)
+            .refuses(&[409]),
+        Operation::new("GET", "/v1/accounts/{id}/balance", "What it held at a moment")
+            .asks("at", "A day or a moment that has passed; now, where it is left out.", json!({"type": "string"}))
+            .gives::<BalanceAt>(200)
+            .refuses(&[409, 422]),
+        Operation::new("GET", "/v1/accounts/{id}/statement", "Its lines between two balances, as CSV")
+            .asks("from", "From this day or moment on.", json!({"type": "string"}))
+            .asks("to", "Before this day or moment.", json!({"type": "string"}))
+            .asks("format", "How it is written.", json!({"type": "string", "enum": ["csv"], "default": "csv"}))
+            .gives_content(Content::Csv)
+            .refuses(&[409, 422]),
         Operation::new("GET", "/v1/accounts/{id}/entries", "Its entries, newest first")
+            .asks("from", "From this day or moment on.", json!({"type": "string"}))
+            .asks("to", "Before this day or moment.", json!({"type": "string"}))
+            .asks("least", "The least that moved, like 12.50.", json!({"type": "string"}))
+            .asks("most", "The most that moved.", json!({"type": "string"}))
+            .asks("counterparty", "The id of the account on the other side.", json!({"type": "string"}))
             .paged()
             .gives::<List<Entry>>(200)
             .refuses(&[409]),
@@ -195,6 +215,32 @@ fn money() -> Vec<Operation> {
             .gives_content(Content::Text)
             .refuses(&[409]),
         Operation::new("GET", "/v1/transfers/{id}/verification", "Its five checks").gives::<Verification>(200),
+        Operation::new("POST", "/v1/transfers/{id}/capture", "Move what was reserved, or a part of it")
+            .body::<FollowUpOrder>()
+            .signed("order")
+            .gives::<Transfer>(200)
+            .gives::<Transfer>(201)
+            .refuses(&[404, 409]),
+        Operation::new("POST", "/v1/transfers/{id}/release", "Free what was reserved")
+            .body::<FollowUpOrder>()
+            .signed("order")
+            .gives::<Transfer>(200)
+            .gives::<Transfer>(201)
+            .refuses(&[404, 409]),
+        Operation::new("POST", "/v1/transfers/{id}/reverse", "Take a posting back")
+            .body::<FollowUpOrder>()
+            .signed("order")
+            .gives::<Transfer>(200)
+            .gives::<Transfer>(201)
+            .refuses(&[404, 409]),
+        Operation::new("POST", "/v1/cash/withdrawals", "Pay cash out, to which the customer agrees")
+            .body::<CashOrder>()
+            .signed("cash")
+            .takes_header("x-customer-code", "A code of the customer's authenticator, or one on paper.")
+            .takes_header("x-customer-signature", "Or a signature of their device over the same body.")
+            .gives::<Transfer>(200)
+            .gives::<Transfer>(201)
+            .refuses(&[404, 409, 429]),
         Operation::new("POST", "/v1/cash/deposits", "Pay cash in")
             .body::<CashOrder>()
             .signed("cash")
@@ -207,6 +253,8 @@ fn money() -> Vec<Operation> {
 /// The public log and its blocks.
 fn log() -> Vec<Operation> {
     vec![
+        Operation::new("GET", "/v1/ledger/trial-balance", "What all accounts hold, by kind")
+            .gives::<List<TrialBalanceItem>>(200),
         Operation::new("GET", "/v1/ledger/blocks", "The blocks of the log").paged().gives::<List<Block>>(200),
         Operation::new("GET", "/v1/ledger/blocks/{height}", "A block").gives::<Block>(200),
         Operation::new("GET", "/log/checkpoint", "The newest signed checkpoint (C2SP tlog-checkpoint)")

@@ -7,7 +7,7 @@ use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Redirect, Response};
 use strongroom_bank::Error;
-use strongroom_bank::account::{AccountDetails, EntryDetails};
+use strongroom_bank::account::{AccountDetails, EntryDetails, Wanted};
 use strongroom_identity::role::Permission;
 
 use super::fields::Field;
@@ -116,7 +116,7 @@ async fn account_page(
     let id = id.parse().map_err(|_| Error::NotFound)?;
     let below = query.get("cursor").map(|cursor| cursor.parse::<i64>().map_err(|_| Error::NotFound)).transpose()?;
     let account = app.bank.account(&member.caller, id).await?;
-    let mut entries = app.bank.entries(&member.caller, id, below, ENTRIES + 1).await?;
+    let mut entries = app.bank.entries(&member.caller, id, Wanted::default(), below, ENTRIES + 1).await?;
     let has_more = entries.len() as i64 > ENTRIES;
     entries.truncate(ENTRIES as usize);
     let next_cursor = entries.last().filter(|_| has_more).map(|entry| entry.sequence.to_string());

@@ -8,7 +8,7 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Redirect, Response};
 use strongroom_bank::receipts::TransferDetails;
 use strongroom_bank::verification::Checks;
-use strongroom_bank::{Error, Posted as Made};
+use strongroom_bank::{Error, Posted as Made, Status};
 use strongroom_ledger::id::{AccountId, TransferId};
 use strongroom_ledger::leaf::PostingKind;
 use strongroom_ledger::order::TransferOrder;
@@ -142,7 +142,13 @@ async fn form_page<'a>(
 async fn transfer_page(app: &App, member: &Member, id: &str, notice: Option<Notice>) -> Result<TransferPage, Error> {
     let id = parsed(id)?;
     let details = app.bank.transfer_details(&member.caller, id).await?;
-    let checks = app.bank.verification(&member.caller, id).await?;
+    // What is only reserved has no posting to be checked.
+    let checks = match app.bank.verification(&member.caller, id).await {
+        Ok(checks) => Some(checks),
+        Err(Error::NotFound) => None,
+        Err(error) => return Err(error),
+    };
+    let (state, tone, explanation) = standing(&details.posted);
     let from = own_account(app, member, details.posted.from).await?;
     let to = own_account(app, member, details.posted.to).await?;
     let posted = &details.posted;
@@ -154,17 +160,36 @@ async fn transfer_page(app: &App, member: &Member, id: &str, notice: Option<Noti
         frame: member.frame(here(member), notice),
         id: id.to_string(),
         heading: heading(posted.kind),
-        state: "Posted",
-        tone: "good",
-        explanation: String::new(),
+        state,
+        tone,
+        explanation,
         amount: if is_shown { Sum::signed(&decimal, &currency) } else { Sum::new(&decimal, &currency) },
         facts: facts(&details, from.as_ref(), to.as_ref()),
-        checks: check_views(&checks),
-        no_checks: "",
-        has_receipt: is_shown,
+        has_receipt: is_shown && checks.is_some(),
+        checks: checks.as_ref().map(check_views).unwrap_or_default(),
+        no_checks: "The money has not moved: there is no posting to be checked.",
         account: from.or(to).map(|account| account.id).unwrap_or_default(),
         log_key: app.bank.log_key().to_string(),
     })
+}
+
+/// Where it stands, in words.
+fn standing(posted: &Made) -> (&'static str, &'static str, String) {
+    let until = posted.until_us.map(|until_us| Moment::new(until_us).full).unwrap_or_default();
+    let (state, tone, words) = match posted.status {
+        Status::Posted => ("Posted", "good", String::new()),
+        Status::Captured => ("Captured", "good", "It was reserved first, and moved when it was captured.".into()),
+        Status::Held => ("Reserved", "care", format!("It is reserved until {until}, and moves when it is captured.")),
+        Status::PendingApproval => {
+            let words = "It is over the limit: somebody at the bank has to approve it. Until then it is reserved.";
+            ("Waiting for approval", "care", words.to_owned())
+        }
+        Status::Released => ("Released", "care", "It is not reserved any more. Nothing moved.".into()),
+        Status::Expired => ("Expired", "care", "Its time was over. Nothing moved.".into()),
+        Status::Refused => ("Not approved", "bad", "Nothing moved.".into()),
+        Status::Reversed => ("Taken back", "care", "It moved, and was taken back by a later posting.".into()),
+    };
+    (state, tone, words)
 }
 
 /// The account, when it is the member's.

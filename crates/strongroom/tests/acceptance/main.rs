@@ -16,6 +16,7 @@ mod browser;
 mod checklist;
 mod command_line;
 mod custody;
+mod holds;
 mod identity;
 mod intrusions;
 mod key_lives;
