@@ -53,21 +53,7 @@ impl Bank {
                 return Err(Error::Conflict { code: "too_many_devices", detail });
             }
             // Nothing below this line may fail.
-            let owner = PersonId(caller.person);
-            let leaf = append(tx, id, owner, owner, DeviceChange::Registered, &public_key, salt);
-            let mut row = DeviceRow {
-                id: id.0,
-                person: caller.person,
-                name: sealed.clone(),
-                public_key: public_key.clone(),
-                created_us: tx.now_us,
-                revoked_us: None,
-                leaf,
-                revoked_leaf: None,
-                mac: [0; 36],
-            };
-            row.mac = row.expected(tx.keys);
-            identity::insert_device(tx.connection, &row)?;
+            register(tx, id, PersonId(caller.person), &sealed, &public_key, salt)?;
             tx.audit(Event::by(&caller, "device.added").on(id.0))?;
             tx.notify(&caller.person, "A signing key was added", "A key that can sign transfers in your name was added at the bank just now. If it was not you, revoke it under Devices and tell the bank at once.")?;
             Ok(id)
@@ -123,6 +109,31 @@ pub(crate) fn revoke(tx: &mut Tx<'_>, mut row: DeviceRow, by: PersonId, salt: Id
     row.revoked_us = Some(tx.now_us);
     row.mac = row.expected(tx.keys);
     Ok(identity::revoke_device(tx.connection, &row)?)
+}
+
+/// Writes a person's device and its leaf.
+pub(crate) fn register(
+    tx: &mut Tx<'_>,
+    id: DeviceId,
+    person: PersonId,
+    name: &[u8],
+    public_key: &[u8],
+    salt: Id,
+) -> Result<()> {
+    let leaf = append(tx, id, person, person, DeviceChange::Registered, public_key, salt);
+    let mut row = DeviceRow {
+        id: id.0,
+        person: person.0,
+        name: name.to_vec(),
+        public_key: public_key.to_vec(),
+        created_us: tx.now_us,
+        revoked_us: None,
+        leaf,
+        revoked_leaf: None,
+        mac: [0; 36],
+    };
+    row.mac = row.expected(tx.keys);
+    Ok(identity::insert_device(tx.connection, &row)?)
 }
 
 fn append(

@@ -60,6 +60,8 @@ mod rows;
 pub mod service_account;
 pub mod sessions;
 pub mod sign_in;
+#[cfg(test)]
+mod simulator;
 pub mod staff;
 mod step_up;
 mod tries;
@@ -276,6 +278,8 @@ impl Bank {
             has_mail: mail.is_some(),
             audit,
             audit_head: AuditHead::open(home)?,
+            clock: Box::new(clock::now_us),
+            pause: std::thread::sleep,
         };
         let tasks = queue.clone();
         let thread = std::thread::Builder::new()

@@ -64,7 +64,7 @@ pub fn verify_home(home: &Home) -> Result<Report> {
     }
 }
 
-fn walk(
+pub(crate) fn walk(
     connection: &mut dyn Connection,
     keys: &Keyring,
     eras: &Eras,

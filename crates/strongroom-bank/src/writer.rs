@@ -19,7 +19,7 @@ use crate::keyring::Keyring;
 use crate::money::{self, Command, Placed};
 use crate::queue::Queue;
 use crate::tx::{LogState, Tx};
-use crate::{Error, Result, Stopped, clock};
+use crate::{Error, Result, Stopped};
 
 /// Work for the writer.
 pub enum Task {
@@ -117,6 +117,10 @@ pub struct Writer {
     pub audit: Chain,
     /// The same, kept outside the database.
     pub audit_head: AuditHead,
+    /// Tells the time.
+    pub clock: Box<dyn Fn() -> i64 + Send>,
+    /// Waits before it tries again.
+    pub pause: fn(Duration),
 }
 
 /// What one attempt came to, before it is committed.
@@ -147,7 +151,7 @@ impl Writer {
     }
 
     /// Commits a batch, or the parts of it that can be, and answers every task.
-    fn settle(&mut self, batch: &mut Vec<Task>) {
+    pub(crate) fn settle(&mut self, batch: &mut Vec<Task>) {
         if let Some(why) = self.stopped.why() {
             return refuse(batch, || Error::ReadOnly(why.clone()));
         }
@@ -159,7 +163,7 @@ impl Writer {
                     attempt += 1;
                     self.counters.retries.fetch_add(1, Ordering::Relaxed);
                     tracing::warn!(error = %e, attempt, "a batch was rolled back and is seen again");
-                    std::thread::sleep(Duration::from_millis(1 << attempt));
+                    (self.pause)(Duration::from_millis(1 << attempt));
                     self.renew(e.kind);
                 }
                 Err(e) if batch.len() > 1 && !is_passing(e.kind) && self.stopped.why().is_none() => {
@@ -181,7 +185,7 @@ impl Writer {
 
     /// One attempt: everything is applied in one transaction, or nothing is.
     fn commit(&mut self, batch: &mut [Task]) -> strongroom_sql::Result<Vec<Result<Placed>>> {
-        let now_us = clock::now_us().max(self.last_us);
+        let now_us = (self.clock)().max(self.last_us);
         let id = strongroom_crypto::random::bytes::<16>();
         self.connection.begin()?;
         let applied = self.apply(batch, now_us, &id);
@@ -285,7 +289,7 @@ impl Writer {
                 }
                 Err(e) => tracing::warn!(error = %e, "the database cannot be reached; trying again"),
             }
-            std::thread::sleep(Duration::from_millis(pause_ms));
+            (self.pause)(Duration::from_millis(pause_ms));
         }
     }
 }
