@@ -265,7 +265,7 @@ impl Bank {
             if let Request::Transfer { transfer, .. } = &request {
                 let hold = hold::pending(tx, *transfer)?;
                 let person = caller.person;
-                let ending = hold::Ending { person, authority: REFUSAL, order_hash: [0; 32] };
+                let ending = hold::Ending { person, order_id: None, authority: REFUSAL, order_hash: [0; 32] };
                 hold::refuse(tx, hold, &ending)?;
             }
             decide(tx, &mut row, &caller, Status::Refused)?;

@@ -21,7 +21,7 @@ use strongroom_store::{Connection, Id};
 use crate::factor::NOBODY;
 use crate::keyring::Keyring;
 use crate::rows::Authenticated;
-use crate::tx::Tx;
+use crate::tx::{Tx, fact_commitment};
 use crate::{Error, Result, roles};
 
 /// A transfer waits so long for the bank's approval.
@@ -247,7 +247,7 @@ impl View {
         let (accounts, broken) = see_accounts(connection, keys, &wanted)?;
         let ids: Vec<(Id, &str)> = commands.iter().map(|c| (c.person, c.order_id.as_str())).collect();
         let orders = store::orders(connection, &ids)?;
-        let spent: Vec<i64> = orders.iter().filter_map(|o| o.sequence).collect();
+        let spent: Vec<i64> = orders.iter().filter(|o| o.refusal.is_none()).map(|o| o.sequence).collect();
         let answers = first_answers(connection, keys, &spent)?;
         let asked = |wanted: fn(&Action) -> Option<TransferId>| -> Vec<Id> {
             distinct(commands.iter().filter_map(|c| wanted(&c.action)).map(|id| id.0))
@@ -405,13 +405,14 @@ fn place(tx: &mut Tx<'_>, view: &mut View, effects: &mut Effects, command: &Comm
         }
     });
     // An order keeps the place of the leaf that it made.
-    let place = outcome.as_ref().ok().map(|_| match command.action {
-        Action::Capture(id) | Action::Release(id) => {
-            view.holds.get(&id.0).and_then(|hold| hold.end.as_ref()).map_or(-1, |end| end.sequence)
+    let place = match (&outcome, &command.action) {
+        (Err(refusal), _) => refuse(tx, command, *refusal),
+        (Ok(posted), Action::Capture(id) | Action::Release(id)) => {
+            view.holds.get(&id.0).and_then(|hold| hold.end.as_ref()).map_or(posted.sequence, |end| end.sequence)
         }
-        _ => outcome.as_ref().map_or(-1, |posted| posted.sequence),
-    });
-    if let (Ok(posted), Some(place)) = (&outcome, place) {
+        (Ok(posted), _) => posted.sequence,
+    };
+    if let Ok(posted) = &outcome {
         view.answers.insert(place, posted.clone());
     }
     let order = OrderRow {
@@ -427,6 +428,31 @@ fn place(tx: &mut Tx<'_>, view: &mut View, effects: &mut Effects, command: &Comm
     Ok(Placed { replay: false, outcome })
 }
 
+/// Notes in the log that an order was refused. Answers the place.
+fn refuse(tx: &mut Tx<'_>, command: &Command, refusal: Refusal) -> i64 {
+    let commitment =
+        refusal_commitment(&command.person, &command.order_id, &command.order_hash, refusal.code(), tx.now_us);
+    tx.append(leaf::Kind::Refusal, commitment)
+}
+
+/// The leaf of an order that was refused.
+pub(crate) fn refusal_commitment(
+    person: &Id,
+    order_id: &str,
+    order_hash: &[u8; 32],
+    code: &str,
+    time_us: i64,
+) -> [u8; 32] {
+    let core = leaf::RefusalCore {
+        person: PersonId(*person),
+        time_us,
+        order_sha256: *order_hash,
+        order_id: order_id.to_owned(),
+        code: code.to_owned(),
+    };
+    fact_commitment(leaf::Kind::Refusal, &NOBODY, &core.encode())
+}
+
 /// The same id with the same body gives the first answer again; with another body, a conflict.
 fn replay(view: &View, spent: &OrderRow, command: &Command) -> Result<Placed> {
     if spent.body_hash != command.order_hash {
@@ -435,14 +461,13 @@ fn replay(view: &View, spent: &OrderRow, command: &Command) -> Result<Placed> {
             detail: "This order_id was used before with another body. Use a new order_id for a new order.".into(),
         });
     }
-    let outcome = match (&spent.sequence, &spent.refusal) {
-        (Some(sequence), _) => match view.answers.get(sequence) {
+    let outcome = match &spent.refusal {
+        Some(code) => Err(Refusal::from_code(code).unwrap_or(Refusal::NotFound)),
+        None => match view.answers.get(&spent.sequence) {
             // A capture answers what the payer's order made; the id is that of the order that captured.
             Some(posted) => Ok(Posted { order_id: command.order_id.clone(), ..posted.clone() }),
             None => return Err(Error::Integrity("a spent order has no posting".into())),
         },
-        (None, Some(code)) => Err(Refusal::from_code(code).unwrap_or(Refusal::NotFound)),
-        (None, None) => return Err(Error::Integrity("a spent order has no outcome".into())),
     };
     Ok(Placed { replay: true, outcome })
 }

@@ -468,6 +468,6 @@ impl<T> Verified<T> {
     /// By whose will something ends.
     pub(crate) fn ending(&self) -> Ending {
         let authority = Authority::StaffDevice(self.device);
-        Ending { person: self.caller.person, authority, order_hash: sha256(&self.body) }
+        Ending { person: self.caller.person, order_id: None, authority, order_hash: sha256(&self.body) }
     }
 }

@@ -293,7 +293,8 @@ impl Authenticated for HoldRow {
     }
     fn tag(&self, key: &MacKey) -> [u8; 32] {
         let end = self.end.as_ref().map_or(Vec::new(), |end| {
-            let parts: [&[u8]; 7] = [
+            let parts: [&[u8]; 8] = [
+                end.order_id.as_deref().unwrap_or_default().as_bytes(),
                 &end.sequence.to_be_bytes(),
                 &end.time_us.to_be_bytes(),
                 &end.amount.to_be_bytes(),

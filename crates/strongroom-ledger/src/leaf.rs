@@ -8,11 +8,13 @@
 mod bytes;
 mod hold;
 mod log_key;
+mod refusal;
 
 use strongroom_crypto::digest::{sha256, sha256_parts};
 
 pub use hold::{HoldCore, HoldState};
 pub use log_key::LogKeyCore;
+pub use refusal::RefusalCore;
 
 use crate::id::{AccountId, DeviceId, KeyId, PersonId, TransferId};
 use crate::merkle::Hash;
@@ -67,13 +69,17 @@ pub enum Kind {
     LogKey = 6,
     /// Money was reserved, or the reservation ended.
     Hold = 7,
+    /// An order was refused.
+    Refusal = 8,
 }
 
 impl Kind {
     /// The kind with this number, which a core begins with.
     pub fn of_core(first: u8) -> Option<Self> {
         use Kind::*;
-        [Posting, Device, KeyChange, Erasure, Origin, LogKey, Hold].into_iter().find(|kind| *kind as u8 == first)
+        [Posting, Device, KeyChange, Erasure, Origin, LogKey, Hold, Refusal]
+            .into_iter()
+            .find(|kind| *kind as u8 == first)
     }
 }
 

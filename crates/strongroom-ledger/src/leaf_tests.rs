@@ -137,7 +137,7 @@ fn unknown_numbers_are_refused() {
         assert_eq!((kind as i64, PostingKind::from_name(kind.name())), (number, Some(kind)));
     }
     for first in 0..=255 {
-        assert_eq!(Kind::of_core(first).map(|kind| kind as u8), Some(first).filter(|n| (1..=7).contains(n)));
+        assert_eq!(Kind::of_core(first).map(|kind| kind as u8), Some(first).filter(|n| (1..=8).contains(n)));
     }
 }
 

@@ -65,6 +65,8 @@ pub struct HoldEnd {
     pub amount: i64,
     /// Who ended it; zeros for a rule.
     pub person: Id,
+    /// The id of the order that ended it, if one did.
+    pub order_id: Option<String>,
     /// The ledger's authority kind, by number.
     pub authority_kind: i64,
     /// The device or rule.
@@ -96,6 +98,7 @@ const COLUMNS: &[&str] = &[
     "end_us",
     "end_amount",
     "end_person",
+    "end_order",
     "end_kind",
     "end_authority",
     "end_hash",
@@ -133,6 +136,7 @@ pub fn insert_holds(connection: &mut dyn Connection, holds: &[HoldRow]) -> Resul
                 end.map_or(Value::Null, |e| Value::Int(e.time_us)),
                 end.map_or(Value::Null, |e| Value::Int(e.amount)),
                 end.map_or(Value::Null, |e| Value::Bytes(&e.person)),
+                end.and_then(|e| e.order_id.as_deref()).map_or(Value::Null, Value::Text),
                 end.map_or(Value::Null, |e| Value::Int(e.authority_kind)),
                 end.map_or(Value::Null, |e| Value::Bytes(&e.authority)),
                 end.map_or(Value::Null, |e| Value::Bytes(&e.order_hash)),
@@ -148,7 +152,7 @@ pub fn insert_holds(connection: &mut dyn Connection, holds: &[HoldRow]) -> Resul
 /// Writes how a reservation ended.
 pub fn end(connection: &mut dyn Connection, hold: &HoldRow, end: &HoldEnd) -> Result<()> {
     connection.execute(
-        "UPDATE holds SET state = ?, end_sequence = ?, end_us = ?, end_amount = ?, end_person = ?, end_kind = ?, \
+        "UPDATE holds SET state = ?, end_sequence = ?, end_us = ?, end_amount = ?, end_person = ?, end_order = ?, end_kind = ?, \
          end_authority = ?, end_hash = ?, mac = ? WHERE id = ?",
         &[
             Value::Int(hold.state),
@@ -156,6 +160,7 @@ pub fn end(connection: &mut dyn Connection, hold: &HoldRow, end: &HoldEnd) -> Re
             Value::Int(end.time_us),
             Value::Int(end.amount),
             Value::Bytes(&end.person),
+            end.order_id.as_deref().map_or(Value::Null, Value::Text),
             Value::Int(end.authority_kind),
             Value::Bytes(&end.authority),
             Value::Bytes(&end.order_hash),
@@ -197,10 +202,15 @@ pub fn of_account(connection: &mut dyn Connection, account: &Id, open: [i64; 2],
     connection.query(&sql, &values)?.iter().map(hold_row).collect()
 }
 
-/// Every reservation, one at a time.
-pub fn each(connection: &mut dyn Connection, each: &mut dyn FnMut(HoldRow) -> Result<()>) -> Result<()> {
-    let sql = format!("SELECT {} FROM holds ORDER BY sequence", COLUMNS.join(", "));
-    connection.query_each(&sql, &[], &mut |row| each(hold_row(&row)?))
+/// The reservations that began or ended at these places in the log.
+pub fn between(connection: &mut dyn Connection, from: i64, until: i64) -> Result<Vec<HoldRow>> {
+    let columns = COLUMNS.join(", ");
+    let sql = format!(
+        "SELECT {columns} FROM holds WHERE sequence >= ? AND sequence < ? UNION \
+         SELECT {columns} FROM holds WHERE end_sequence >= ? AND end_sequence < ?"
+    );
+    let values = [Value::Int(from), Value::Int(until), Value::Int(from), Value::Int(until)];
+    connection.query(&sql, &values)?.iter().map(hold_row).collect()
 }
 
 /// Notes that a posting was taken back by another one.
@@ -232,11 +242,24 @@ fn hold_row(row: &Row) -> Result<HoldRow> {
             time_us: row.int(19)?,
             amount: row.int(20)?,
             person: row.array::<16>(21)?,
-            authority_kind: row.int(22)?,
-            authority: row.array::<16>(23)?,
-            order_hash: row.array::<32>(24)?,
+            order_id: row.opt_text(22)?.map(str::to_owned),
+            authority_kind: row.int(23)?,
+            authority: row.array::<16>(24)?,
+            order_hash: row.array::<32>(25)?,
         }),
-        None => None,
+        None => {
+            let has_end = row.opt_int(19)?.is_some()
+                || row.opt_int(20)?.is_some()
+                || row.opt_bytes(21)?.is_some()
+                || row.opt_text(22)?.is_some()
+                || row.opt_int(23)?.is_some()
+                || row.opt_bytes(24)?.is_some()
+                || row.opt_bytes(25)?.is_some();
+            if has_end {
+                return Err(strongroom_sql::Error::other("a reservation that stands says how it ended"));
+            }
+            None
+        }
     };
     Ok(HoldRow {
         id: row.array::<16>(0)?,
@@ -258,8 +281,8 @@ fn hold_row(row: &Row) -> Result<HoldRow> {
         payee_hash: row.array::<32>(16)?,
         state: row.int(17)?,
         end,
-        payer: row.opt_bytes(25)?.map(<[u8]>::to_vec),
-        payee: row.opt_bytes(26)?.map(<[u8]>::to_vec),
-        mac: row.array::<36>(27)?,
+        payer: row.opt_bytes(26)?.map(<[u8]>::to_vec),
+        payee: row.opt_bytes(27)?.map(<[u8]>::to_vec),
+        mac: row.array::<36>(28)?,
     })
 }

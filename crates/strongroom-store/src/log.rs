@@ -116,11 +116,34 @@ pub fn leaf(connection: &mut dyn Connection, position: i64) -> Result<Option<Lea
     rows.first().map(leaf_row).transpose()
 }
 
-/// All leaves in order, one at a time.
-pub fn each_leaf(connection: &mut dyn Connection, each: &mut dyn FnMut(LeafRow) -> Result<()>) -> Result<()> {
-    connection.query_each("SELECT position, kind, commitment FROM log_leaves ORDER BY position", &[], &mut |row| {
-        each(leaf_row(&row)?)
-    })
+/// The leaves in `from..until`, in order.
+pub fn leaves(connection: &mut dyn Connection, from: i64, until: i64) -> Result<Vec<LeafRow>> {
+    let sql =
+        "SELECT position, kind, commitment FROM log_leaves WHERE position >= ? AND position < ? ORDER BY position";
+    connection.query(sql, &[Value::Int(from), Value::Int(until)])?.iter().map(leaf_row).collect()
+}
+
+/// The facts behind the leaves in `from..until`, in order.
+pub fn facts(connection: &mut dyn Connection, from: i64, until: i64) -> Result<Vec<FactRow>> {
+    let sql =
+        "SELECT position, subject, salt, core FROM log_facts WHERE position >= ? AND position < ? ORDER BY position";
+    connection.query(sql, &[Value::Int(from), Value::Int(until)])?.iter().map(fact_row).collect()
+}
+
+/// The last place that any table behind the log knows of, and one more.
+pub fn end(connection: &mut dyn Connection) -> Result<i64> {
+    let mut end = 0;
+    for (table, column) in [
+        ("log_leaves", "position"),
+        ("log_facts", "position"),
+        ("transfers", "sequence"),
+        ("holds", "sequence"),
+        ("holds", "end_sequence"),
+    ] {
+        let rows = connection.query(&format!("SELECT MAX({column}) FROM {table}"), &[])?;
+        end = end.max(rows.first().map_or(Ok(None), |row| row.opt_int(0))?.map_or(0, |last| last.saturating_add(1)));
+    }
+    Ok(end)
 }
 
 fn leaf_row(row: &Row) -> Result<LeafRow> {

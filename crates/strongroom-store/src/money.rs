@@ -13,9 +13,9 @@ pub struct OrderRow {
     pub order_id: String,
     /// SHA-256 of the exact body.
     pub body_hash: [u8; 32],
-    /// The posting it made.
-    pub sequence: Option<i64>,
-    /// Or the code of its refusal.
+    /// The place in the log of what it made: a posting, a reservation, the end of one, or a refusal.
+    pub sequence: i64,
+    /// The code of its refusal, if it was refused.
     pub refusal: Option<String>,
     /// When it was decided.
     pub time_us: i64,
@@ -96,7 +96,7 @@ fn order_row(row: &Row) -> Result<OrderRow> {
         person: row.array::<16>(0)?,
         order_id: row.text(1)?.to_owned(),
         body_hash: row.array::<32>(2)?,
-        sequence: row.opt_int(3)?,
+        sequence: row.int(3)?,
         refusal: row.opt_text(4)?.map(str::to_owned),
         time_us: row.int(5)?,
     })
@@ -111,7 +111,7 @@ pub fn insert_orders(connection: &mut dyn Connection, orders: &[OrderRow]) -> Re
                 Value::Bytes(&o.person),
                 Value::Text(&o.order_id),
                 Value::Bytes(&o.body_hash),
-                o.sequence.map_or(Value::Null, Value::Int),
+                Value::Int(o.sequence),
                 o.refusal.as_deref().map_or(Value::Null, Value::Text),
                 Value::Int(o.time_us),
             ]
@@ -206,6 +206,13 @@ pub fn by_sequences(connection: &mut dyn Connection, sequences: &[i64]) -> Resul
     let keys: Vec<&[Value<'_>]> = keys.iter().map(|k| k.as_slice()).collect();
     let select = SelectKeys { columns: TRANSFER, table: "transfers", key: &["sequence"], lock: false };
     connection.select_keys(&select, &keys)?.iter().map(transfer_row).collect()
+}
+
+/// The postings at these places in the log, in order.
+pub fn between(connection: &mut dyn Connection, from: i64, until: i64) -> Result<Vec<TransferRow>> {
+    let columns = TRANSFER.join(", ");
+    let sql = format!("SELECT {columns} FROM transfers WHERE sequence >= ? AND sequence < ? ORDER BY sequence");
+    connection.query(&sql, &[Value::Int(from), Value::Int(until)])?.iter().map(transfer_row).collect()
 }
 
 /// Every posting in order, one at a time.

@@ -37,7 +37,7 @@ const BANK: &[&str] = &[
      number {blob} NOT NULL, name {blob} NOT NULL)",
     "CREATE INDEX accounts_owner ON accounts (owner)",
     "CREATE TABLE balances (account {id} NOT NULL PRIMARY KEY, balance {int} NOT NULL, held {int} NOT NULL, last_sequence {int} NOT NULL, mac {mac} NOT NULL){clustered}",
-    "CREATE TABLE orders (person {id} NOT NULL, order_id {name} NOT NULL, body_hash {hash} NOT NULL, sequence {int}, refusal {name}, \
+    "CREATE TABLE orders (person {id} NOT NULL, order_id {name} NOT NULL, body_hash {hash} NOT NULL, sequence {int} NOT NULL, refusal {name}, \
      time_us {int} NOT NULL, PRIMARY KEY (person, order_id)){clustered}",
     "CREATE TABLE transfers (sequence {int} NOT NULL PRIMARY KEY, id {id} NOT NULL UNIQUE, kind {int} NOT NULL, \
      from_account {id} NOT NULL, to_account {id} NOT NULL, amount {int} NOT NULL, currency {name} NOT NULL, time_us {int} NOT NULL, \
@@ -50,7 +50,7 @@ const BANK: &[&str] = &[
      to_account {id} NOT NULL, amount {int} NOT NULL, currency {name} NOT NULL, capturer {id} NOT NULL, until_us {int} NOT NULL, \
      time_us {int} NOT NULL, person {id} NOT NULL, order_id {name} NOT NULL, order_hash {hash} NOT NULL, device {id} NOT NULL, \
      core_salt {id} NOT NULL, payer_hash {hash} NOT NULL, payee_hash {hash} NOT NULL, state {int} NOT NULL, end_sequence {int}, \
-     end_us {int}, end_amount {int}, end_person {id}, end_kind {int}, end_authority {id}, end_hash {hash}, payer {blob}, payee {blob}, \
+     end_us {int}, end_amount {int}, end_person {id}, end_order {name}, end_kind {int}, end_authority {id}, end_hash {hash}, payer {blob}, payee {blob}, \
      mac {mac} NOT NULL)",
     "CREATE INDEX holds_end ON holds (end_sequence)",
     "CREATE INDEX holds_due ON holds (state, until_us)",

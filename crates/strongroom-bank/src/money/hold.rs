@@ -24,6 +24,8 @@ const OPEN: [i64; 2] = [HoldState::Held as i64, HoldState::Pending as i64];
 /// By whose will a reservation ends.
 pub(crate) struct Ending {
     pub(crate) person: Id,
+    /// The id of their order, if it is one.
+    pub(crate) order_id: Option<String>,
     pub(crate) authority: Authority,
     pub(crate) order_hash: [u8; 32],
 }
@@ -32,7 +34,12 @@ impl Ending {
     /// By a customer's signed order.
     pub(super) fn by_customer(command: &Command) -> Self {
         let authority = Authority::CustomerDevice(DeviceId(command.device));
-        Ending { person: command.person, authority, order_hash: command.order_hash }
+        Ending {
+            person: command.person,
+            order_id: Some(command.order_id.clone()),
+            authority,
+            order_hash: command.order_hash,
+        }
     }
 }
 
@@ -147,6 +154,7 @@ fn end(
         time_us: tx.now_us,
         amount,
         person: ending.person,
+        order_id: ending.order_id.clone(),
         authority_kind: i64::from(authority_kind),
         authority,
         order_hash: ending.order_hash,
@@ -307,7 +315,7 @@ pub(crate) fn expire(tx: &mut Tx<'_>) -> Result<usize> {
     let due: Vec<HoldRow> = rows.into_iter().filter(|row| row.check(tx.keys).is_ok()).collect();
     let mut view = View::of_holds(tx, &due)?;
     let mut effects = Effects::default();
-    let ending = Ending { person: NOBODY, authority: EXPIRY, order_hash: [0; 32] };
+    let ending = Ending { person: NOBODY, order_id: None, authority: EXPIRY, order_hash: [0; 32] };
     let mut count = 0;
     for hold in due {
         if !view.accounts.contains_key(&hold.from) {

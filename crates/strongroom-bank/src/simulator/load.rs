@@ -425,7 +425,7 @@ fn done(outcome: Result<()>) -> Result<bool> {
 }
 
 fn ending() -> hold::Ending {
-    hold::Ending { person: NOBODY, authority: Authority::Rule(3), order_hash: [0; 32] }
+    hold::Ending { person: NOBODY, order_id: None, authority: Authority::Rule(3), order_hash: [0; 32] }
 }
 
 fn ended(c: &mut dyn strongroom_sql::Connection, name: u64) -> Option<HoldRow> {

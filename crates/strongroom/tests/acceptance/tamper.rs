@@ -162,3 +162,135 @@ fn changed_money_is_not_moved(engine: Engine) {
     let report: serde_json::Value = serde_json::from_slice(&output.stdout).expect("it prints JSON");
     assert_eq!(report["ok"], false);
 }
+
+/// A ledger with everything in it: postings, a reservation that stands, one that was captured, one released, a
+/// reversal, refused orders, a revoked device.
+async fn full_ledger(bank: &TestBank) {
+    let (ana, ben) = (Customer::sign_up(bank, "ana").await, Customer::sign_up(bank, "ben").await);
+    let teller = Customer::sign_in(bank, "teller").await;
+    let (from, to) = (ana.open_account().await.id, ben.open_account().await.id);
+    teller.deposit(&from, "500.00").await;
+    let id = |answer: strongroom_client::Answer| {
+        let body: serde_json::Value = answer.json().expect("JSON");
+        body["id"].as_str().unwrap_or_else(|| panic!("{body}")).to_owned()
+    };
+    let follow_up = async |order: &str, action: &str, transfer: &str| {
+        let body = serde_json::json!({"order_id": order, "action": action, "transfer": transfer}).to_string();
+        let content = strongroom_client::Content::signed(body.clone().into(), &ben.sign(&body)).expect("it is text");
+        let path = format!("/v1/transfers/{transfer}/{action}");
+        let answer = ben.client.send(strongroom_client::Method::POST, &path, Some(content)).await;
+        assert_eq!(answer.expect("the bank answers").status, 201, "{action}");
+    };
+    let held = |order: &str| transfer(order, &from, &to, "20.00").replacen('{', r#"{"hold":true,"#, 1);
+    for order in ["t-1", "t-2", "t-3"] {
+        id(ana.order(&transfer(order, &from, &to, "10.00")).await);
+    }
+    id(ana.order(&held("h-1")).await);
+    let (captured, released) = (id(ana.order(&held("h-2")).await), id(ana.order(&held("h-3")).await));
+    follow_up("c-1", "capture", &captured).await;
+    follow_up("c-2", "release", &released).await;
+    let reversed = id(ana.order(&transfer("t-4", &from, &to, "5.00")).await);
+    follow_up("c-3", "reverse", &reversed).await;
+    assert_eq!(ana.order(&transfer("t-5", &from, &to, "999999.00")).await.status, 422);
+    assert_eq!(ana.order(&transfer("t-6", &from, &to, "0.00")).await.status, 422);
+    ben.client.revoke_device(&ben.device).await.expect("a device is revoked");
+}
+
+/// The columns of a table, as the database tells them.
+fn columns(bank: &TestBank, table: &str) -> Vec<String> {
+    let mut sql = bank.sql();
+    let rows = match sql.dialect() {
+        strongroom_sql::Dialect::Sqlite => sql.query(&format!("SELECT name FROM pragma_table_info('{table}')"), &[]),
+        strongroom_sql::Dialect::MariaDb => sql.query(
+            "SELECT column_name FROM information_schema.columns WHERE table_schema = DATABASE() AND table_name = ? \
+             ORDER BY ordinal_position",
+            &[Value::Text(table)],
+        ),
+    };
+    rows.expect("columns").iter().map(|row| row.text(0).expect("a name").to_owned()).collect()
+}
+
+/// What `ledger verify` says is broken; none while all holds.
+fn broken(bank: &TestBank) -> Option<String> {
+    let output = bank.run(&["ledger", "verify", "--json"]);
+    let report: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap_or_else(|e| {
+        panic!("{e}: {}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
+    });
+    assert_eq!(report["ok"].as_bool().expect("yes or no"), output.status.success());
+    report["broken"].as_str().map(str::to_owned)
+}
+
+const LEDGER: [&str; 11] = [
+    "accounts",
+    "balances",
+    "orders",
+    "transfers",
+    "entries",
+    "holds",
+    "reversals",
+    "log_leaves",
+    "log_facts",
+    "log_tiles",
+    "blocks",
+];
+
+/// One changed value in any column of any row of any ledger table, a row taken away, a row twice: each is found.
+#[test]
+fn every_column_of_the_ledger_is_watched() {
+    let mut bank = TestBank::open(Engine::Sqlite);
+    bank.is_damaged = true;
+    block_on(full_ledger(&bank));
+    bank.stop();
+    assert_eq!(broken(&bank), None, "all holds at first");
+    let file = bank.home().join("bank.db");
+    bank.sql().checkpoint_truncate().expect("one file holds it all");
+    let whole = std::fs::read(&file).expect("the database can be read");
+    let restore = || {
+        for companion in ["bank.db-wal", "bank.db-shm"] {
+            let _ = std::fs::remove_file(bank.home().join(companion));
+        }
+        std::fs::write(&file, &whole).expect("it is put back");
+    };
+    let (mut changes, mut missed) = (0, Vec::new());
+    for table in LEDGER {
+        let rows = bank.sql().query(&format!("SELECT COUNT(*) FROM {table}"), &[]).expect("a count");
+        let count = rows[0].int(0).expect("a number");
+        // A young log has no full tile yet.
+        assert!(count > 0 || table == "log_tiles", "{table} has rows");
+        let names = columns(&bank, table);
+        // A table without rowids is known by its first two columns.
+        let has_rowid = bank.sql().query(&format!("SELECT rowid FROM {table} LIMIT 1"), &[]).is_ok();
+        let key = if has_rowid { "rowid".to_owned() } else { names[..2].join(", ") };
+        for place in 0..count {
+            let which = format!("({key}) = (SELECT {key} FROM {table} ORDER BY {key} LIMIT 1 OFFSET {place})");
+            let mut attacks: Vec<(String, String)> = names
+                .iter()
+                .map(|column| {
+                    // A number grows by one, text and bytes end otherwise, nothing becomes something.
+                    let new = format!(
+                        "CASE typeof({column}) WHEN 'integer' THEN {column} + 1 WHEN 'null' THEN 1 \
+                         WHEN 'text' THEN substr({column}, 1, length({column}) - 1) || 'Q' \
+                         ELSE CAST(substr({column}, 1, length({column}) - 1) || \
+                              CASE substr({column}, -1) WHEN x'00' THEN x'01' ELSE x'00' END AS BLOB) END"
+                    );
+                    (
+                        format!("{table}.{column} of row {place}"),
+                        format!("UPDATE {table} SET {column} = {new} WHERE {which}"),
+                    )
+                })
+                .collect();
+            attacks.push((format!("row {place} of {table} taken away"), format!("DELETE FROM {table} WHERE {which}")));
+            for (what, sql) in attacks {
+                if bank.sql().execute(&sql, &[]).is_ok() {
+                    changes += 1;
+                    if broken(&bank).is_none() {
+                        missed.push(what);
+                    }
+                }
+                restore();
+            }
+        }
+    }
+    assert!(missed.is_empty(), "{} of {changes} changes were not found: {missed:#?}", missed.len());
+    assert!(changes > 500, "{changes}");
+}
