@@ -18,6 +18,7 @@ const REQUIREMENTS: &[Requirement] = &[
     Requirement { programs: &["curl"], package: "curl" },
     Requirement { programs: &["softhsm2-util"], package: "softhsm2" },
     Requirement { programs: &["faketime"], package: "faketime" },
+    Requirement { programs: &["hledger"], package: "hledger" },
 ];
 
 /// Debian's own interpreter, the library that our independent reader of the formats uses, a mail server, and

@@ -31,6 +31,7 @@ pub mod device;
 pub mod era;
 pub mod erasure;
 mod error;
+pub mod export;
 pub mod factor;
 pub mod fault;
 mod hashing;

@@ -310,7 +310,7 @@ impl Client {
     pub async fn statement(&self, id: &str, from: &str, to: &str) -> Result<String> {
         let mut path = format!("/v1/accounts/{}/statement?format=csv", segment(id)?);
         for (name, value) in [("from", from), ("to", to)].iter().filter(|(_, value)| !value.is_empty()) {
-            path.push_str(&format!("&{name}={}", segment(value)?));
+            path.push_str(&format!("&{name}={}", moment(value)?));
         }
         self.text(&path).await
     }
@@ -376,6 +376,16 @@ impl Client {
 fn paged(path: &str, cursor: Option<&str>, limit: usize) -> Result<String> {
     let cursor = cursor.map(|c| segment(c).map(|c| format!("&cursor={c}"))).transpose()?.unwrap_or_default();
     Ok(format!("{path}?limit={limit}{cursor}"))
+}
+
+/// A day or a moment in a query.
+fn moment(text: &str) -> Result<String> {
+    match text.chars().all(|c| c.is_ascii_digit() || "-:.+TZ".contains(c)) {
+        true => Ok(text.replace('+', "%2B")),
+        false => {
+            Err(Error::Answer(format!("{text} is no day and no moment: write 2030-01-31 or 2030-01-31T12:00:00Z")))
+        }
+    }
 }
 
 /// An id or cursor that goes into a path. None has other characters than these, so nothing is

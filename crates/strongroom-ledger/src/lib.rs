@@ -5,6 +5,7 @@
 //! same arguments always give the same answer.
 
 pub mod decide;
+pub mod export;
 pub mod id;
 pub mod leaf;
 pub mod merkle;

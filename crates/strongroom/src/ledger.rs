@@ -6,7 +6,7 @@ use strongroom_bank::{Opened, era};
 
 use crate::Global;
 use crate::failure::{Exit, Failure, Outcome};
-use crate::{ask, verify_receipt};
+use crate::{ask, ledger_export, verify_receipt};
 
 /// What to do with the ledger.
 #[derive(clap::Subcommand, Debug)]
@@ -21,6 +21,12 @@ pub enum Verb {
         #[arg(long)]
         yes: bool,
     },
+    /// Write the whole ledger for an auditor, or as a journal for hledger; nothing personal is in it
+    Export(ledger_export::Args),
+    /// Check an auditor's export with nothing but the bank's log key
+    VerifyExport(ledger_export::VerifyArgs),
+    /// What all accounts hold, by kind: debits and credits
+    TrialBalance,
     /// Check a receipt with nothing but the bank's log key
     VerifyReceipt(verify_receipt::Args),
 }
@@ -29,6 +35,9 @@ pub enum Verb {
 pub fn run(global: &Global, verb: Verb) -> Outcome {
     match verb {
         Verb::VerifyReceipt(args) => verify_receipt::run(global, &args),
+        Verb::Export(args) => ledger_export::export(global, &args),
+        Verb::VerifyExport(args) => ledger_export::verify(global, &args),
+        Verb::TrialBalance => ledger_export::trial_balance(global),
         Verb::Verify => verify(global, &verify::verify_home(&global.home())?),
         Verb::Checkpoint => {
             let (_, checkpoint) = Opened::at(&global.home())?.newest()?;

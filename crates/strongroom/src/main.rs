@@ -13,6 +13,7 @@ mod failure;
 mod init;
 mod keys;
 mod ledger;
+mod ledger_export;
 mod login;
 mod password;
 mod remote;

@@ -40,12 +40,13 @@ pub fn run(global: &Global, args: &Args) -> Outcome {
     }
 }
 
-fn unreadable(file: &Path, error: &std::io::Error) -> Failure {
+pub fn unreadable(file: &Path, error: &std::io::Error) -> Failure {
     let exit = if error.kind() == std::io::ErrorKind::NotFound { Exit::NotFound } else { Exit::Failed };
     Failure::new(exit, format!("cannot read {}: {error}", file.display()))
 }
 
-fn log_key(global: &Global, given: Option<&str>) -> Outcome<LogKey> {
+/// The key that was given, or the pinned one.
+pub fn log_key(global: &Global, given: Option<&str>) -> Outcome<LogKey> {
     let text = match given {
         Some(given) if Path::new(given).is_file() => std::fs::read_to_string(given)
             .map_err(|e| Failure::new(Exit::Usage, format!("cannot read the log key: {e}")))?,

@@ -176,7 +176,13 @@ fn end(
 
 /// The leaf with which a reservation begins; none for a row that says nothing of a reservation.
 pub(crate) fn begin_commitment(row: &HoldRow) -> Option<[u8; 32]> {
-    let core = HoldCore {
+    let core = leaf::part_hash(leaf::CORE, &row.core_salt, &begin_core(row)?.encode());
+    Some(leaf::commitment(leaf::Kind::Hold, &core, &row.payer_hash, &row.payee_hash))
+}
+
+/// The core of that leaf.
+pub(crate) fn begin_core(row: &HoldRow) -> Option<HoldCore> {
+    Some(HoldCore {
         state: HoldState::from_number(row.purpose)?,
         sequence: row.sequence as u64,
         amount: row.amount,
@@ -184,15 +190,19 @@ pub(crate) fn begin_commitment(row: &HoldRow) -> Option<[u8; 32]> {
         authority: Authority::CustomerDevice(DeviceId(row.device)),
         order_sha256: row.order_hash,
         ..core_of(row)?
-    };
-    let core = leaf::part_hash(leaf::CORE, &row.core_salt, &core.encode());
-    Some(leaf::commitment(leaf::Kind::Hold, &core, &row.payer_hash, &row.payee_hash))
+    })
 }
 
 /// The leaf with which it ended.
 pub(crate) fn end_commitment(row: &HoldRow) -> Option<[u8; 32]> {
+    let core = leaf::part_hash(leaf::CORE, &row.core_salt, &end_core(row)?.encode());
+    Some(leaf::commitment(leaf::Kind::Hold, &core, &leaf::ABSENT, &leaf::ABSENT))
+}
+
+/// The core of that leaf.
+pub(crate) fn end_core(row: &HoldRow) -> Option<HoldCore> {
     let end = row.end.as_ref()?;
-    let core = HoldCore {
+    Some(HoldCore {
         state: HoldState::from_number(row.state)?,
         sequence: end.sequence as u64,
         amount: end.amount,
@@ -200,9 +210,7 @@ pub(crate) fn end_commitment(row: &HoldRow) -> Option<[u8; 32]> {
         authority: Authority::from_parts(end.authority_kind, end.authority)?,
         order_sha256: end.order_hash,
         ..core_of(row)?
-    };
-    let core = leaf::part_hash(leaf::CORE, &row.core_salt, &core.encode());
-    Some(leaf::commitment(leaf::Kind::Hold, &core, &leaf::ABSENT, &leaf::ABSENT))
+    })
 }
 
 fn core_of(row: &HoldRow) -> Option<HoldCore> {

@@ -161,6 +161,15 @@ impl TestBank {
         self.command(args).output().expect("the program can be run")
     }
 
+    /// Runs a command as on another machine: with an empty home, and none of the bank's secrets.
+    pub fn run_elsewhere(&self, args: &[&str]) -> Output {
+        let elsewhere = self.folder.path().join("elsewhere");
+        let mut command = Command::new(program());
+        command.args(args).stdin(Stdio::null()).env("STRONGROOM_HOME", &elsewhere);
+        command.env("XDG_CONFIG_HOME", &elsewhere).env("STRONGROOM_CLIENT_HOME", &elsewhere);
+        command.output().expect("the program can be run")
+    }
+
     /// `ledger verify` says that everything holds. Answers its report.
     pub fn verify(&self) -> Value {
         let output = self.run(&["ledger", "verify", "--json"]);

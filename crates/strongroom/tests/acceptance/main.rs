@@ -11,6 +11,7 @@ mod letters;
 mod webdriver;
 
 mod approvals;
+mod auditors;
 mod benchmarks;
 mod browser;
 mod checklist;

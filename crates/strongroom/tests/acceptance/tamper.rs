@@ -165,7 +165,7 @@ fn changed_money_is_not_moved(engine: Engine) {
 
 /// A ledger with everything in it: postings, a reservation that stands, one that was captured, one released, a
 /// reversal, refused orders, a revoked device.
-async fn full_ledger(bank: &TestBank) {
+pub async fn full_ledger(bank: &TestBank) {
     let (ana, ben) = (Customer::sign_up(bank, "ana").await, Customer::sign_up(bank, "ben").await);
     let teller = Customer::sign_in(bank, "teller").await;
     let (from, to) = (ana.open_account().await.id, ben.open_account().await.id);
