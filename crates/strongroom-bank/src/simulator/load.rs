@@ -62,6 +62,8 @@ struct Run<'a> {
     /// The log as it was published, at every size.
     seen: BTreeSet<(u64, [u8; 32])>,
     answers: Vec<String>,
+    /// Nothing went wrong in the last batch.
+    is_undisturbed: bool,
     met: &'a Met,
 }
 
@@ -80,6 +82,7 @@ pub fn run(template: &Template, met: &Met, seed: u64) -> Outcome {
         next_id: 1,
         seen: BTreeSet::new(),
         answers: Vec::new(),
+        is_undisturbed: true,
         met,
         dice,
     };
@@ -94,8 +97,10 @@ impl Run<'_> {
             let is_other = self.dice.one_in(4);
             let (tasks, asked) = if is_other && batch > 2 { self.others() } else { self.orders() };
             locked(&self.faults).one_in = if self.dice.one_in(3) { 0 } else { 300 };
+            let before = locked(&self.faults).log.len();
             let crashed = settle(&mut writer, tasks);
             locked(&self.faults).one_in = 0;
+            self.is_undisturbed = locked(&self.faults).log.len() == before;
             let is_over = crashed || writer.stopped.why().is_some();
             if !crashed {
                 self.note_published(&writer);
@@ -297,7 +302,10 @@ impl Run<'_> {
                 Asked::Order { person, id, name, order, known, mut answer } => {
                     let order_id = format!("order-{id}");
                     let given = match answer.try_recv() {
-                        Ok(Err(Error::Busy | Error::Internal(_) | Error::ReadOnly(_))) | Err(_) => None,
+                        Ok(Err(Error::Busy | Error::Internal(_) | Error::ReadOnly(_))) | Err(_) => {
+                            assert!(!self.is_undisturbed, "seed {}: nothing was in the way of {order:?}", self.seed);
+                            None
+                        }
                         Ok(given) => Some(given),
                     };
                     if given.is_none() {
