@@ -113,6 +113,39 @@ bodies! {
         amount: Option<Amount>,
     }
 
+    /// `POST /v1/transfers/bulk`; the signature is over `{"root":…,"count":…,"linked":…}`, exactly so.
+    BulkOrder {
+        /// The RFC 6962 root of the orders, in hexadecimal digits.
+        root: String,
+        /// How many there are.
+        count: u64,
+        /// All of them are carried out, or none.
+        linked: bool,
+        /// Orders as exact JSON texts.
+        orders: Vec<String>,
+    }
+
+    /// What became of one order of a bulk: a transfer, or a refusal.
+    BulkItem {
+        /// The order's id.
+        order_id: String,
+        /// What it made.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        transfer: Option<Transfer>,
+        /// The code of its refusal.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        code: Option<String>,
+        /// Cause and cure.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        detail: Option<String>,
+    }
+
+    /// What became of a bulk, in the order of its orders.
+    BulkResults {
+        /// One for each order.
+        results: Vec<BulkItem>,
+    }
+
     /// The terms on which money is reserved.
     Hold {
         /// Who may capture or release it: `usr_…`; left out, the payee.

@@ -23,6 +23,7 @@ pub mod account;
 pub mod approvals;
 pub mod audit;
 pub mod audit_head;
+pub mod bulk;
 pub mod clock;
 pub mod contact;
 pub mod custody;

@@ -233,6 +233,25 @@ pub fn apply(tx: &mut Tx<'_>, commands: &[&Command]) -> strongroom_sql::Result<V
     Ok(answers)
 }
 
+/// The same for a bulk: when its orders are linked, one that is refused refuses all of them.
+pub fn apply_bulk(tx: &mut Tx<'_>, commands: &[Command], linked: bool) -> strongroom_sql::Result<Vec<Result<Placed>>> {
+    let all: Vec<&Command> = commands.iter().collect();
+    if !linked {
+        return apply(tx, &all);
+    }
+    let mut view = View::see(tx.connection, tx.keys, &all)?;
+    let spoilt = view.first_refused(&all, tx.now_us);
+    let mut effects = Effects::default();
+    let answers = all.iter().enumerate().map(|(at, command)| {
+        // What spoils them is refused for what it met behind the others, which are not carried out.
+        let refused = spoilt.and_then(|(first, why)| if first == at { why } else { Some(Refusal::LinkedRefused) });
+        place_decided(tx, &mut view, &mut effects, command, refused)
+    });
+    let answers = answers.collect();
+    effects.write(tx, &view)?;
+    Ok(answers)
+}
+
 /// Whether an order's id was spent before.
 pub fn is_spent(tx: &mut Tx<'_>, command: &Command) -> strongroom_sql::Result<bool> {
     Ok(!store::orders(tx.connection, &[(command.person, command.order_id.as_str())])?.is_empty())
@@ -275,6 +294,49 @@ impl View {
             answers,
             holds: keep_true(holds, keys),
             reversed: reversed.into_iter().map(|(original, _)| original).collect(),
+        })
+    }
+
+    /// The first of linked orders that would be refused, each decided on what those before it leave, and why; or that
+    /// cannot be placed at all.
+    fn first_refused(&self, commands: &[&Command], now_us: i64) -> Option<(usize, Option<Refusal>)> {
+        let mut dry = View {
+            accounts: self.accounts.clone(),
+            broken: self.broken.clone(),
+            permissions: self.permissions.clone(),
+            ..View::default()
+        };
+        let mut met = HashMap::new();
+        commands.iter().enumerate().find_map(|(at, command)| {
+            let key = (command.person, command.order_id.clone());
+            if self.permit(command, now_us).is_err() {
+                return Some((at, None));
+            }
+            if let Some(spent) = self.orders.get(&key) {
+                let spoils = spent.body_hash != command.order_hash || spent.refusal.is_some();
+                return spoils.then_some((at, None));
+            }
+            if let Some(before) = met.insert(key, command.order_hash) {
+                return (before != command.order_hash).then_some((at, None));
+            }
+            match dry.decide(command, now_us) {
+                Err(refusal) => Some((at, Some(refusal))),
+                Ok(Decided::Post(_, entries)) => {
+                    for entry in entries {
+                        if let Some(account) = dry.accounts.get_mut(&entry.account.0) {
+                            account.balance = entry.balance_after;
+                        }
+                    }
+                    None
+                }
+                Ok(Decided::Reserve(intent, held, _)) => {
+                    if let Some(account) = dry.accounts.get_mut(&intent.from.0) {
+                        account.held = held;
+                    }
+                    None
+                }
+                Ok(_) => None,
+            }
         })
     }
 
@@ -377,12 +439,23 @@ impl View {
 
 /// Decides one order and notes its effects; the view then shows what it left.
 fn place(tx: &mut Tx<'_>, view: &mut View, effects: &mut Effects, command: &Command) -> Result<Placed> {
+    place_decided(tx, view, effects, command, None)
+}
+
+/// The same, where it is refused already for the sake of others.
+fn place_decided(
+    tx: &mut Tx<'_>,
+    view: &mut View,
+    effects: &mut Effects,
+    command: &Command,
+    refused: Option<Refusal>,
+) -> Result<Placed> {
     view.permit(command, tx.now_us)?;
     let key = (command.person, command.order_id.clone());
     if let Some(spent) = view.orders.get(&key) {
         return replay(view, spent, command);
     }
-    let decided = view.decide(command, tx.now_us);
+    let decided = refused.map_or_else(|| view.decide(command, tx.now_us), Err);
     // Nothing below this line may fail.
     let outcome = decided.map(|decided| match decided {
         Decided::Post(intent, entries) => {

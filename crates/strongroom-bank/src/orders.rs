@@ -8,7 +8,7 @@ use strongroom_crypto::jws;
 use strongroom_crypto::random;
 use strongroom_crypto::sign::PublicKey;
 use strongroom_ledger::id::{AccountId, DeviceId, TransferId};
-use strongroom_ledger::leaf::{self, Authority, PayeePart, PayerPart, PostingKind};
+use strongroom_ledger::leaf::{self, Authority, BulkProof, PayeePart, PayerPart, PostingKind};
 use strongroom_ledger::money::Currency;
 use strongroom_ledger::number;
 use strongroom_ledger::order::{
@@ -84,6 +84,7 @@ pub struct Verified<T> {
     pub(crate) signature: String,
     pub(crate) device: DeviceId,
     pub(crate) caller: Caller,
+    bulk: Option<BulkProof>,
 }
 
 impl Bank {
@@ -97,12 +98,23 @@ impl Bank {
         let order = T::parse(body).map_err(|e| Error::Malformed(e.to_string()))?;
         let device = self.signed_by::<T>(caller.person, signature, body, "the signing device").await?;
         let signature = signature.unwrap_or_default().to_owned();
-        Ok(Verified { order, body: body.to_vec(), signature, device, caller: caller.clone() })
+        Ok(Verified { order, body: body.to_vec(), signature, device, caller: caller.clone(), bulk: None })
     }
 
     /// The device of a person that has signed exactly this body, for this bank and purpose.
-    async fn signed_by<T: SignedOrder>(
+    pub(crate) async fn signed_by<T: SignedOrder>(
         &self,
+        person: Id,
+        signature: Option<&str>,
+        body: &[u8],
+        whose: &str,
+    ) -> Result<DeviceId> {
+        self.signed_for(T::PURPOSE, person, signature, body, whose).await
+    }
+
+    pub(crate) async fn signed_for(
+        &self,
+        purpose: &str,
         person: Id,
         signature: Option<&str>,
         body: &[u8],
@@ -112,7 +124,7 @@ impl Bank {
         let detached = jws::parse_detached(signature).map_err(|e| Error::bad_signature(&e.to_string()))?;
         let protected = detached.protected();
         let now_s = clock::now_us() / 1_000_000;
-        if protected.typ != T::PURPOSE {
+        if protected.typ != purpose {
             return Err(Error::bad_signature("it was made for another purpose"));
         }
         if protected.aud != self.origin() {
@@ -153,6 +165,11 @@ impl Bank {
 
     /// Places a customer's transfer; with `hold` the money is reserved first.
     pub async fn transfer(&self, verified: Verified<TransferOrder>) -> Result<Placed> {
+        let command = self.transfer_command(verified).await?;
+        self.place(command).await
+    }
+
+    pub(crate) async fn transfer_command(&self, verified: Verified<TransferOrder>) -> Result<Command> {
         let order = &verified.order;
         let intent = self.intent(&order.from, &order.to, &order.amount).await?;
         let owners = self.owners(&intent).await?;
@@ -164,7 +181,7 @@ impl Bank {
         let order_id = order.order_id.to_string();
         let transfer = TransferId::from_time(clock::now_us(), random::bytes());
         let parts = self.parts(&verified, transfer, owners, &description)?;
-        self.place(verified.command(self, transfer, action, order_id, intent, parts)).await
+        Ok(verified.command(self, transfer, action, order_id, intent, parts))
     }
 
     /// Places a teller's deposit: the bank's cash account pays, the customer receives.
@@ -414,7 +431,9 @@ impl Bank {
         description: &str,
     ) -> Result<Parts> {
         let salts: [Id; 3] = [random::bytes(), random::bytes(), random::bytes()];
-        let payer = PayerPart { order: verified.body.clone(), jws: verified.signature.clone() }.encode();
+        let payer =
+            PayerPart { order: verified.body.clone(), jws: verified.signature.clone(), bulk: verified.bulk.clone() };
+        let payer = payer.encode();
         let payee = PayeePart { description: description.to_owned() }.encode();
         let sealed = |owner: Option<Id>, column, salt: &Id, part: &[u8]| -> Result<Option<Vec<u8>>> {
             let Some(owner) = owner else { return Ok(Some(Vec::new())) };
@@ -436,6 +455,18 @@ impl Bank {
 }
 
 impl<T> Verified<T> {
+    /// An order of a bulk, whose signature holds for all of it.
+    pub(crate) fn of_bulk(
+        order: T,
+        body: Vec<u8>,
+        signature: &str,
+        device: DeviceId,
+        caller: &Caller,
+        bulk: BulkProof,
+    ) -> Self {
+        Verified { order, body, signature: signature.to_owned(), device, caller: caller.clone(), bulk: Some(bulk) }
+    }
+
     /// The order.
     pub fn order(&self) -> &T {
         &self.order

@@ -4,7 +4,7 @@ use strongroom_crypto::digest::sha256;
 use strongroom_crypto::jws;
 use strongroom_crypto::sign::PublicKey;
 use strongroom_ledger::id::{DeviceId, TransferId};
-use strongroom_ledger::leaf::{self, PayerPart};
+use strongroom_ledger::leaf::{self, BulkProof, PayerPart};
 use strongroom_ledger::merkle;
 use strongroom_ledger::note::LogKey;
 use strongroom_store::accounts;
@@ -106,7 +106,15 @@ fn signature(connection: &mut dyn Connection, keys: &Keyring, row: &TransferRow)
     device.check(keys)?;
     let key = PublicKey::from_bytes(&device.public_key).map_err(|e| broken(&e.to_string()))?;
     let detached = jws::parse_detached(&part.jws).map_err(|e| broken(&e.to_string()))?;
-    if detached.protected().kid != DeviceId(row.authority).to_string() || !detached.verify(&key, &part.order) {
+    let whole = match &part.bulk {
+        Some(bulk) if !bulk.holds(&part.order) => {
+            return Err(broken("the order is not one of the bulk that was signed"));
+        }
+        Some(bulk) => Some(BulkProof::signed(&bulk.root, bulk.count, bulk.linked)),
+        None => None,
+    };
+    let signed = whole.as_ref().map_or(part.order.as_slice(), |whole| whole.as_bytes());
+    if detached.protected().kid != DeviceId(row.authority).to_string() || !detached.verify(&key, signed) {
         return Err(broken("the order's signature does not hold"));
     }
     Ok(())

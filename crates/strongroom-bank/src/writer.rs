@@ -25,6 +25,8 @@ use crate::{Error, Result, Stopped};
 pub enum Task {
     /// An order that moves money; batches of these are seen and done set by set.
     Money(Box<Command>, oneshot::Sender<Result<Placed>>),
+    /// Orders under one signature; linked ones all or none.
+    Bulk(Vec<Command>, bool, oneshot::Sender<Result<Vec<Result<Placed>>>>),
     /// Any other change of state.
     Other(Box<dyn Job>),
 }
@@ -123,9 +125,16 @@ pub struct Writer {
     pub pause: fn(Duration),
 }
 
+/// What the orders of a batch were answered: one by one, and bulk by bulk.
+#[derive(Default)]
+struct Answers {
+    single: Vec<Result<Placed>>,
+    bulks: Vec<Vec<Result<Placed>>>,
+}
+
 /// What one attempt came to, before it is committed.
 struct Applied {
-    placed: Vec<Result<Placed>>,
+    placed: Answers,
     log: Option<(LogState, String)>,
     audit: Chain,
 }
@@ -184,7 +193,7 @@ impl Writer {
     }
 
     /// One attempt: everything is applied in one transaction, or nothing is.
-    fn commit(&mut self, batch: &mut [Task]) -> strongroom_sql::Result<Vec<Result<Placed>>> {
+    fn commit(&mut self, batch: &mut [Task]) -> strongroom_sql::Result<Answers> {
         let now_us = (self.clock)().max(self.last_us);
         let id = strongroom_crypto::random::bytes::<16>();
         self.connection.begin()?;
@@ -217,14 +226,17 @@ impl Writer {
         }
         let mut tx = Tx::new(self.connection.as_mut(), &self.keys, now_us, &self.log, self.audit);
         tx.has_mail = self.has_mail;
-        let mut orders = Vec::with_capacity(batch.len());
+        let (mut orders, mut bulks) = (Vec::with_capacity(batch.len()), Vec::new());
         for task in batch.iter_mut() {
             match task {
                 Task::Other(job) => job.run(&mut tx)?,
                 Task::Money(command, _) => orders.push(&**command),
+                Task::Bulk(commands, linked, _) => bulks.push((&*commands, *linked)),
             }
         }
-        let placed = money::apply(&mut tx, &orders)?;
+        let single = money::apply(&mut tx, &orders)?;
+        let bulks = bulks.into_iter().map(|(commands, linked)| money::apply_bulk(&mut tx, commands, linked));
+        let placed = Answers { single, bulks: bulks.collect::<strongroom_sql::Result<_>>()? };
         let audit = tx.audit;
         let log = tx.finish(&self.origin, &self.log)?;
         Ok(Applied { placed, log, audit })
@@ -261,17 +273,19 @@ impl Writer {
         *self.published.write().unwrap_or_else(std::sync::PoisonError::into_inner) = note;
     }
 
-    fn answer(&mut self, batch: &mut Vec<Task>, placed: Vec<Result<Placed>>) {
+    fn answer(&mut self, batch: &mut Vec<Task>, placed: Answers) {
         self.counters.batches.fetch_add(1, Ordering::Relaxed);
         self.counters.tasks.fetch_add(batch.len() as u64, Ordering::Relaxed);
-        let mut placed = placed.into_iter();
+        let (mut placed, mut bulks) = (placed.single.into_iter(), placed.bulks.into_iter());
+        let undecided = || Error::Internal("an order was not decided".into());
         for task in batch.drain(..) {
             match task {
                 Task::Other(job) => job.answer(None),
                 Task::Money(_, reply) => {
-                    let outcome =
-                        placed.next().unwrap_or_else(|| Err(Error::Internal("an order was not decided".into())));
-                    let _ = reply.send(outcome);
+                    let _ = reply.send(placed.next().unwrap_or_else(|| Err(undecided())));
+                }
+                Task::Bulk(_, _, reply) => {
+                    let _ = reply.send(bulks.next().ok_or_else(undecided));
                 }
             }
         }
@@ -304,6 +318,9 @@ fn refuse(batch: &mut Vec<Task>, why: impl Fn() -> Error) {
         match task {
             Task::Other(job) => job.answer(Some(why())),
             Task::Money(_, reply) => {
+                let _ = reply.send(Err(why()));
+            }
+            Task::Bulk(_, _, reply) => {
                 let _ = reply.send(Err(why()));
             }
         }

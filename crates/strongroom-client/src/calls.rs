@@ -5,14 +5,16 @@ use hyper::body::Bytes;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use strongroom_api::{
-    Account, AccountChange, Approval, ApprovalOrder, Block, CashOrder, ConfirmFactor, CreatedDevice, CreatedUser,
-    DeviceItem, Enrolment, Entry, FactorItem, FollowUpOrder, Invitation, List, Me, NameFactor, NewAccount, NewDevice,
-    NewInvitation, NewRecovery, NewRoles, NewService, NewServiceKey, NewSession, NewTotp, NewUser, PasswordChange,
-    PersonItem, PersonView, Recovered, Recovery, RecoveryCodes, RecoveryEnd, RecoveryProgress, RecoveryProof, Refresh,
-    Reveal, RoleDefinition, RoleItem, ServiceKey, ServiceKeyItem, Session, SessionItem, SignInStep, StepUp, Transfer,
-    TransferOrder, TrialBalanceItem, Verification, VerifyFactor, WellKnown,
+    Account, AccountChange, Approval, ApprovalOrder, Block, BulkOrder, BulkResults, CashOrder, ConfirmFactor,
+    CreatedDevice, CreatedUser, DeviceItem, Enrolment, Entry, FactorItem, FollowUpOrder, Invitation, List, Me,
+    NameFactor, NewAccount, NewDevice, NewInvitation, NewRecovery, NewRoles, NewService, NewServiceKey, NewSession,
+    NewTotp, NewUser, PasswordChange, PersonItem, PersonView, Recovered, Recovery, RecoveryCodes, RecoveryEnd,
+    RecoveryProgress, RecoveryProof, Refresh, Reveal, RoleDefinition, RoleItem, ServiceKey, ServiceKeyItem, Session,
+    SessionItem, SignInStep, StepUp, Transfer, TransferOrder, TrialBalanceItem, Verification, VerifyFactor, WellKnown,
 };
 use strongroom_crypto::sign::PublicKey;
+use strongroom_ledger::leaf::BulkProof;
+use strongroom_ledger::merkle;
 
 use crate::{Client, Content, Error, Purpose, Result, Signer};
 
@@ -280,6 +282,18 @@ impl Client {
     /// Places a transfer, signed now.
     pub async fn transfer(&self, signer: &Signer, order: &TransferOrder, now_s: i64) -> Result<Transfer> {
         self.place("/v1/transfers", Purpose::Order, signer, order, now_s).await
+    }
+
+    /// Places many transfers under one signature, made now; linked ones all or none.
+    pub async fn bulk(&self, signer: &Signer, orders: Vec<String>, linked: bool, now_s: i64) -> Result<BulkResults> {
+        let leaves: Vec<_> = orders.iter().map(|order| merkle::leaf_hash(order.as_bytes())).collect();
+        let (root, count) = (merkle::root_of(&leaves), orders.len() as u64);
+        let signature = signer.sign(Purpose::Bulk, BulkProof::signed(&root, count, linked).as_bytes(), now_s);
+        let root = root.iter().map(|byte| format!("{byte:02x}")).collect();
+        let body = serde_json::to_vec(&BulkOrder { root, count, linked, orders });
+        let body = Bytes::from(body.map_err(|e| Error::Answer(e.to_string()))?);
+        let content = Content::signed(body, &signature)?;
+        self.send(Method::POST, "/v1/transfers/bulk", Some(content)).await?.accepted()?.json()
     }
 
     /// Places a deposit, signed now by a teller.

@@ -10,6 +10,8 @@ pub enum Purpose {
     Order,
     /// Cash at the counter.
     Cash,
+    /// Many transfers at once.
+    Bulk,
     /// The approval of what someone else has asked for.
     Approval,
 }
@@ -34,6 +36,7 @@ impl Signer {
         let typ = match purpose {
             Purpose::Order => "order",
             Purpose::Cash => "cash",
+            Purpose::Bulk => "bulk",
             Purpose::Approval => "approval",
         };
         jws::sign_detached(&self.key, &self.device, typ, &self.origin, now_s + LIFE_S, body)

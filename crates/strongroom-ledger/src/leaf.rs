@@ -393,19 +393,77 @@ impl OriginCore {
 pub struct PayerPart {
     /// The exact body.
     pub order: Vec<u8>,
-    /// The detached signature over it.
+    /// The detached signature over it, or over the bulk that it came in.
     pub jws: String,
+    /// Where it stands in that bulk.
+    pub bulk: Option<BulkProof>,
+}
+
+/// That an order is one of a bulk that was signed as a whole.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BulkProof {
+    /// The root of the bulk's orders (RFC 6962).
+    pub root: Hash,
+    /// How many orders it has.
+    pub count: u64,
+    /// All of them, or none.
+    pub linked: bool,
+    /// Which one it is.
+    pub index: u64,
+    /// The inclusion path, from the leaf upwards.
+    pub path: Vec<Hash>,
+}
+
+impl BulkProof {
+    /// What is signed of a bulk.
+    pub fn signed(root: &Hash, count: u64, linked: bool) -> String {
+        let root: String = root.iter().map(|byte| format!("{byte:02x}")).collect();
+        format!(r#"{{"root":"{root}","count":{count},"linked":{linked}}}"#)
+    }
+
+    /// Whether an order stands there.
+    pub fn holds(&self, order: &[u8]) -> bool {
+        let leaf = crate::merkle::leaf_hash(order);
+        crate::merkle::verify_inclusion(&leaf, self.index, self.count, &self.path, &self.root)
+    }
+
+    fn encode(&self) -> Vec<u8> {
+        let fixed: [&[u8]; 4] =
+            [&self.root, &self.count.to_be_bytes(), &[u8::from(self.linked)], &self.index.to_be_bytes()];
+        [fixed.concat(), self.path.concat()].concat()
+    }
+
+    fn decode(bytes: &[u8]) -> Option<Self> {
+        let (fixed, path) = bytes.split_at_checked(49)?;
+        let (path, rest) = path.as_chunks::<32>();
+        let number = |at: usize| Some(u64::from_be_bytes(fixed[at..at + 8].try_into().ok()?));
+        let linked = Some(fixed[40]).filter(|flag| *flag < 2 && rest.is_empty())? == 1;
+        Some(BulkProof {
+            root: fixed[..32].try_into().ok()?,
+            count: number(32)?,
+            linked,
+            index: number(41)?,
+            path: path.to_vec(),
+        })
+    }
 }
 
 impl PayerPart {
     /// Its bytes.
     pub fn encode(&self) -> Vec<u8> {
-        with_lengths(Vec::new(), &[&self.order, self.jws.as_bytes()])
+        match &self.bulk {
+            None => with_lengths(Vec::new(), &[&self.order, self.jws.as_bytes()]),
+            Some(bulk) => with_lengths(Vec::new(), &[&self.order, self.jws.as_bytes(), &bulk.encode()]),
+        }
     }
 
     /// Reads its bytes.
     pub fn decode(bytes: &[u8]) -> Result<Self, NotALeaf> {
-        whole(bytes, |at| Some(PayerPart { order: at.sized()?.to_vec(), jws: at.text()? }))
+        whole(bytes, |at| {
+            let (order, jws) = (at.sized()?.to_vec(), at.text()?);
+            let bulk = if at.is_over() { None } else { Some(BulkProof::decode(at.sized()?)?) };
+            Some(PayerPart { order, jws, bulk })
+        })
     }
 }
 

@@ -98,6 +98,26 @@ pub fn root_at<H: Hashes>(size: u64, total: u64, hashes: &mut H) -> Result<Hash,
     range_root(0, size.min(total), hashes)
 }
 
+/// The inclusion paths of all leaves of a tree that is held whole, from each leaf upwards.
+pub fn paths(leaf_hashes: &[Hash]) -> Vec<Vec<Hash>> {
+    fn grow(hashes: &[Hash], paths: &mut [Vec<Hash>]) -> Hash {
+        if let [one] = hashes {
+            return *one;
+        }
+        let split = hashes.len().next_power_of_two() / 2;
+        let (left, right) = paths.split_at_mut(split);
+        let roots = (grow(&hashes[..split], left), grow(&hashes[split..], right));
+        left.iter_mut().for_each(|path| path.push(roots.1));
+        right.iter_mut().for_each(|path| path.push(roots.0));
+        node_hash(&roots.0, &roots.1)
+    }
+    let mut paths = vec![Vec::new(); leaf_hashes.len()];
+    if !leaf_hashes.is_empty() {
+        grow(leaf_hashes, &mut paths);
+    }
+    paths
+}
+
 /// The root of a tree whose leaf hashes are at hand, such as one tile's.
 pub fn root_of(leaf_hashes: &[Hash]) -> Hash {
     let mut frontier = Frontier::new();

@@ -229,3 +229,15 @@ fn hex(bytes: &[u8]) -> String {
 fn unhex(text: &str) -> Vec<u8> {
     (0..text.len()).step_by(2).map(|at| u8::from_str_radix(&text[at..at + 2], 16).unwrap()).collect()
 }
+
+#[test]
+fn all_paths_of_a_held_tree_verify() {
+    for size in 1..70u64 {
+        let leaves: Vec<Hash> = (0..size).map(leaf).collect();
+        let root = root_of(&leaves);
+        for (index, path) in paths(&leaves).iter().enumerate() {
+            assert!(verify_inclusion(&leaves[index], index as u64, size, path, &root), "{index} of {size}");
+        }
+    }
+    assert!(paths(&[]).is_empty());
+}

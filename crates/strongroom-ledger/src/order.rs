@@ -8,11 +8,14 @@ use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
 
 use crate::id::{PersonId, TransferId};
+use crate::merkle::{self, Hash};
 
 /// The longest description or reference, in characters.
 pub const DESCRIPTION_CHARS_MAX: usize = 140;
 /// Nothing is reserved for longer than 31 days.
 pub const HOLD_S_MAX: i64 = 31 * 24 * 3600;
+/// Orders of one bulk.
+pub const BULK_ORDERS_MAX: usize = 10_000;
 const ACCOUNT_CHARS_MAX: usize = 64;
 
 /// A customer's order to move money.
@@ -76,6 +79,17 @@ pub struct CashOrder {
     pub amount: AmountText,
     /// A note for the statement.
     pub reference: Option<String>,
+}
+
+/// Many transfers, signed as a whole.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BulkOrder {
+    /// The RFC 6962 root of the orders.
+    pub root: Hash,
+    /// All of them are carried out, or none.
+    pub linked: bool,
+    /// The orders, each as it is hashed and read.
+    pub orders: Vec<String>,
 }
 
 /// The approval of exactly what someone else has asked for.
@@ -165,6 +179,34 @@ impl FollowUpOrder {
             transfer: transfer.parse().map_err(|_| malformed("transfer", "it must be a transfer's id"))?,
             amount,
         })
+    }
+}
+
+impl BulkOrder {
+    /// Reads the exact body; its root and its count are those of its orders.
+    pub fn parse(body: &[u8]) -> Result<Self, Malformed> {
+        #[derive(Deserialize)]
+        #[serde(deny_unknown_fields)]
+        struct Fields {
+            root: String,
+            count: u64,
+            linked: bool,
+            orders: Vec<String>,
+        }
+        let Fields { root, count, linked, orders } = object("", body)?;
+        if orders.is_empty() || orders.len() > BULK_ORDERS_MAX {
+            return Err(malformed("orders", format!("it must have 1 to {BULK_ORDERS_MAX} orders")));
+        }
+        if count != orders.len() as u64 {
+            return Err(malformed("count", "it must be the number of orders"));
+        }
+        let leaves: Vec<Hash> = orders.iter().map(|order| merkle::leaf_hash(order.as_bytes())).collect();
+        let computed = merkle::root_of(&leaves);
+        let written: String = computed.iter().map(|byte| format!("{byte:02x}")).collect();
+        match root == written {
+            true => Ok(BulkOrder { root: computed, linked, orders }),
+            false => Err(malformed("root", "it must be the RFC 6962 root of the orders, in hexadecimal digits")),
+        }
     }
 }
 
@@ -408,6 +450,25 @@ mod tests {
             let wrong = FollowUpOrder::parse(body.replacen(from, to, 1).as_bytes()).expect_err(to);
             assert_eq!(wrong.field, field);
         }
+    }
+
+    #[test]
+    fn a_bulk_says_what_it_holds() {
+        let orders = [GOOD, GOOD];
+        let leaves: Vec<Hash> = orders.iter().map(|order| merkle::leaf_hash(order.as_bytes())).collect();
+        let root: String = merkle::root_of(&leaves).iter().map(|byte| format!("{byte:02x}")).collect();
+        let body = serde_json::json!({"root": root, "count": 2, "linked": true, "orders": orders}).to_string();
+        let bulk = BulkOrder::parse(body.as_bytes()).unwrap();
+        assert_eq!((bulk.orders.len(), bulk.linked), (2, true));
+        for (from, to, field) in [
+            ("\"count\":2", "\"count\":3", "count"),
+            ("12.50", "12.51", "root"),
+            ("\"linked\":true", "\"linked\":1", ""),
+            ("\"linked\"", "\"link\"", ""),
+        ] {
+            assert_eq!(BulkOrder::parse(body.replacen(from, to, 1).as_bytes()).expect_err(to).field, field);
+        }
+        assert!(BulkOrder::parse(br#"{"root":"","count":0,"linked":false,"orders":[]}"#).is_err());
     }
 
     #[test]

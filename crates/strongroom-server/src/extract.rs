@@ -19,6 +19,8 @@ use crate::problem::{Failure, problem};
 
 /// Bodies beyond this are refused with 413.
 pub const BODY_BYTES_MAX: usize = 64 * 1024;
+/// The largest bulk of orders.
+const BULK_BYTES_MAX: usize = 8 * 1024 * 1024;
 
 /// Of a body that is refused, this much is read before the connection ends.
 const DISCARDED_BYTES_MAX: usize = 32 << 20;
@@ -151,19 +153,35 @@ impl FromRequest<Arc<App>> for Signed {
     }
 }
 
+/// The same of many orders at once, with room for them.
+pub struct SignedBulk(pub Signed);
+
+impl FromRequest<Arc<App>> for SignedBulk {
+    type Rejection = Response;
+
+    async fn from_request(request: Request, _: &Arc<App>) -> Result<Self, Response> {
+        let signature = request.headers().get("x-jws-signature").and_then(|v| v.to_str().ok()).map(str::to_owned);
+        Ok(SignedBulk(Signed { body: json_body_of(request, BULK_BYTES_MAX).await?, signature }))
+    }
+}
+
 async fn json_body(request: Request) -> Result<Bytes, Response> {
+    json_body_of(request, BODY_BYTES_MAX).await
+}
+
+async fn json_body_of(request: Request, most: usize) -> Result<Bytes, Response> {
     let content_type = request.headers().get(header::CONTENT_TYPE).and_then(|v| v.to_str().ok()).unwrap_or_default();
     let essence = content_type.split(';').next().unwrap_or_default().trim();
     if !essence.eq_ignore_ascii_case("application/json") {
         let detail = "Send the body as application/json.";
         return Err(problem(StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type", detail, Vec::new()));
     }
-    read(request.into_body()).await
+    read(request.into_body(), most).await
 }
 
 /// Reads a body. One that is too large is read on and thrown away, within reason: a client that is
 /// still sending would otherwise see its connection break instead of the answer.
-async fn read(mut body: Body) -> Result<Bytes, Response> {
+async fn read(mut body: Body, most: usize) -> Result<Bytes, Response> {
     let (mut kept, mut size) = (Vec::new(), 0);
     while let Some(frame) = body.frame().await {
         let Ok(frame) = frame else {
@@ -171,15 +189,15 @@ async fn read(mut body: Body) -> Result<Bytes, Response> {
         };
         let data = frame.into_data().unwrap_or_default();
         size += data.len();
-        if size <= BODY_BYTES_MAX {
+        if size <= most {
             kept.extend_from_slice(&data);
-        } else if size > DISCARDED_BYTES_MAX {
+        } else if size > most.max(DISCARDED_BYTES_MAX) {
             break;
         }
     }
-    if size <= BODY_BYTES_MAX {
+    if size <= most {
         return Ok(kept.into());
     }
-    let detail = format!("The body is larger than {BODY_BYTES_MAX} bytes.");
+    let detail = format!("The body is larger than {most} bytes.");
     Err(problem(StatusCode::PAYLOAD_TOO_LARGE, "body_too_large", &detail, Vec::new()))
 }

@@ -78,6 +78,7 @@ pub const PUBLIC_ROUTES: &[Route] = &[
     ("/v1/accounts/{id}/balance", &["GET"], || get(api::history::balance)),
     ("/v1/accounts/{id}/statement", &["GET"], || get(api::history::statement)),
     ("/v1/transfers", &["POST"], || post(api::transfers::place)),
+    ("/v1/transfers/bulk", &["POST"], || post(api::transfers::bulk)),
     ("/v1/transfers/{id}", &["GET"], || get(api::transfers::show)),
     ("/v1/transfers/{id}/receipt", &["GET"], || get(api::transfers::receipt)),
     ("/v1/transfers/{id}/verification", &["GET"], || get(api::transfers::verification)),

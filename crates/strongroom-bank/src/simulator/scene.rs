@@ -97,7 +97,7 @@ impl Template {
             device::register(&mut tx, id, owner, &[], &key, [7; 16]).expect("a device is added");
         }
         let (_, note) = tx.finish(&opened.origin, &state).expect("a block").expect("it has leaves");
-        Head::open(home.dir()).and_then(|mut head| Ok(head.keep(&note).is_ok())).expect("it is kept");
+        Head::open(home.dir()).expect("the kept checkpoint").keep(&note).expect("it is kept");
         let numbers = init::scheme("clabe").expect("a scheme");
         let currency = "USD".parse().expect("a currency");
         let mut ids = Vec::new();

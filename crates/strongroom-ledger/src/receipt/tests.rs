@@ -133,7 +133,7 @@ impl Story {
         let (kid, typ, aud, exp) = &self.signed;
         let order = self.order.clone().into_bytes();
         let jws = jws::sign_detached(&self.device_key, kid, typ, aud, *exp, &order);
-        (PayerPart { order, jws }.encode(), PayeePart { description: self.description.clone() }.encode())
+        (PayerPart { order, jws, bulk: None }.encode(), PayeePart { description: self.description.clone() }.encode())
     }
 
     fn core(&self, sequence: u64) -> PostingCore {

@@ -6,7 +6,7 @@ use strongroom_crypto::sign::PublicKey;
 
 use super::{DeviceProof, NotAReceipt, Part, Receipt, View};
 use crate::id::{AccountId, DeviceId, PersonId, TransferId};
-use crate::leaf::{self, Authority, DeviceChange, Kind, PayeePart, PayerPart, PostingCore, PostingKind};
+use crate::leaf::{self, Authority, BulkProof, DeviceChange, Kind, PayeePart, PayerPart, PostingCore, PostingKind};
 use crate::merkle::{self, Hash};
 use crate::money::Currency;
 use crate::note::{Checkpoint, LogKey, NoteError};
@@ -214,7 +214,16 @@ fn check_signature(
     }
     let detached = jws::parse_detached(&part.jws).map_err(|e| ReceiptError::Signature(e.to_string()))?;
     let protected = detached.protected();
-    let purpose = if is_cash(core.kind) { "cash" } else { "order" };
+    let purpose = match (&part.bulk, is_cash(core.kind)) {
+        (Some(_), _) => "bulk",
+        (None, true) => "cash",
+        (None, false) => "order",
+    };
+    // A bulk is signed as a whole; that this order is in it stands beside.
+    let whole = part.bulk.as_ref().map(|bulk| BulkProof::signed(&bulk.root, bulk.count, bulk.linked));
+    if part.bulk.as_ref().is_some_and(|bulk| !bulk.holds(&part.order)) {
+        return wrong("the order is not one of the bulk that was signed");
+    }
     if protected.typ != purpose {
         return wrong("it was made for another purpose");
     }
@@ -230,7 +239,8 @@ fn check_signature(
     }
     let key =
         PublicKey::from_bytes(&proof.core.public_key).map_err(|_| ReceiptError::Device("its key is unreadable"))?;
-    if detached.verify(&key, &part.order) { Ok(()) } else { wrong("it does not match the order and the device's key") }
+    let signed = whole.as_ref().map_or(part.order.as_slice(), |whole| whole.as_bytes());
+    if detached.verify(&key, signed) { Ok(()) } else { wrong("it does not match the order and the device's key") }
 }
 
 fn is_cash(kind: PostingKind) -> bool {

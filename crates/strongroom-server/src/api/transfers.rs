@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::extract::State;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use strongroom_api::{Checks, Transfer, Verification};
+use strongroom_api::{BulkItem, BulkResults, Checks, Transfer, Verification};
 use strongroom_bank::factor::proof::Proof;
 use strongroom_bank::{Caller, Consent, Error, Placed, Posted};
 use strongroom_ledger::leaf::PostingKind;
@@ -13,13 +13,38 @@ use strongroom_ledger::order::{CashOrder, FollowUp, FollowUpOrder, TransferOrder
 
 use super::{amount, id, json};
 use crate::App;
-use crate::extract::{From, Path, Signed, SignedIn};
-use crate::problem::{Answer, Failure};
+use crate::extract::{From, Path, Signed, SignedBulk, SignedIn};
+use crate::problem::{Answer, Failure, describe};
 
 /// `POST /v1/transfers`
 pub async fn place(State(app): State<Arc<App>>, SignedIn(caller): SignedIn, signed: Signed) -> Answer {
     let order = app.bank.verify_order::<TransferOrder>(&caller, signed.signature.as_deref(), &signed.body).await?;
     Ok(placed(app.bank.transfer(order).await?))
+}
+
+/// `POST /v1/transfers/bulk`
+pub async fn bulk(State(app): State<Arc<App>>, SignedIn(caller): SignedIn, signed: SignedBulk) -> Answer {
+    let results = app.bank.bulk(&caller, signed.0.signature.as_deref(), &signed.0.body).await?;
+    let results = results
+        .into_iter()
+        .map(|result| {
+            let item = BulkItem { order_id: result.order_id, transfer: None, code: None, detail: None };
+            match result.placed {
+                Ok(Placed { outcome: Ok(posted), .. }) => {
+                    let order_id = Some(posted.order_id.clone());
+                    BulkItem { transfer: Some(body(&posted, order_id, None)), ..item }
+                }
+                Ok(Placed { outcome: Err(refusal), .. }) => {
+                    BulkItem { code: Some(refusal.code().into()), detail: Some(refusal.detail().into()), ..item }
+                }
+                Err(error) => {
+                    let (_, code, detail) = describe(&error);
+                    BulkItem { code: Some(code.into()), detail: Some(detail), ..item }
+                }
+            }
+        })
+        .collect();
+    Ok(json(StatusCode::OK, &BulkResults { results }))
 }
 
 /// `POST /v1/cash/deposits`

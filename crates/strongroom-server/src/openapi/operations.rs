@@ -3,14 +3,14 @@
 use super::{Content, Operation};
 use serde_json::json;
 use strongroom_api::{
-    Account, AccountChange, Approval, ApprovalOrder, AuditEntry, BalanceAt, Block, CashOrder, ConfirmFactor,
-    ConfirmedFactor, CreatedDevice, CreatedUser, DeviceItem, Enrolment, Entry, FactorItem, FollowUpOrder, Invitation,
-    KeyDestruction, List, Me, NameFactor, NewAccount, NewDevice, NewInvitation, NewPasskey, NewRecovery, NewRoles,
-    NewService, NewServiceKey, NewSession, NewTotp, NewUser, PasskeyRequest, PasswordChange, PersonItem, PersonView,
-    ProfileChange, Readiness, Recovered, Recovery, RecoveryCodes, RecoveryEnd, RecoveryProgress, RecoveryProof,
-    Refresh, Reveal, RoleDefinition, RoleItem, SendCode, SendProof, SentCode, ServiceKey, ServiceKeyItem, Session,
-    SessionItem, SignInStep, StepUp, StepUpCode, StepUpRequest, TokenKeys, Transfer, TransferOrder, TrialBalanceItem,
-    Verification, VerifyFactor, WellKnown,
+    Account, AccountChange, Approval, ApprovalOrder, AuditEntry, BalanceAt, Block, BulkOrder, BulkResults, CashOrder,
+    ConfirmFactor, ConfirmedFactor, CreatedDevice, CreatedUser, DeviceItem, Enrolment, Entry, FactorItem,
+    FollowUpOrder, Invitation, KeyDestruction, List, Me, NameFactor, NewAccount, NewDevice, NewInvitation, NewPasskey,
+    NewRecovery, NewRoles, NewService, NewServiceKey, NewSession, NewTotp, NewUser, PasskeyRequest, PasswordChange,
+    PersonItem, PersonView, ProfileChange, Readiness, Recovered, Recovery, RecoveryCodes, RecoveryEnd,
+    RecoveryProgress, RecoveryProof, Refresh, Reveal, RoleDefinition, RoleItem, SendCode, SendProof, SentCode,
+    ServiceKey, ServiceKeyItem, Session, SessionItem, SignInStep, StepUp, StepUpCode, StepUpRequest, TokenKeys,
+    Transfer, TransferOrder, TrialBalanceItem, Verification, VerifyFactor, WellKnown,
 };
 
 /// All of them.
@@ -210,6 +210,10 @@ fn money() -> Vec<Operation> {
             .gives::<Transfer>(200)
             .gives::<Transfer>(201)
             .refuses(&[404, 409]),
+        Operation::new("POST", "/v1/transfers/bulk", "Order many transfers under one signature")
+            .body::<BulkOrder>()
+            .signed("bulk")
+            .gives::<BulkResults>(200),
         Operation::new("GET", "/v1/transfers/{id}", "A posting").gives::<Transfer>(200).refuses(&[409]),
         Operation::new("GET", "/v1/transfers/{id}/receipt", "Its receipt, which anyone can verify")
             .gives_content(Content::Text)

@@ -347,3 +347,74 @@ async fn signed_cash(teller: &Customer, body: &str, consent: Option<&str>) -> An
     }
     teller.client.send(Method::POST, "/v1/cash/withdrawals", Some(content)).await.expect("the bank answers")
 }
+
+#[test]
+fn a_bulk_is_signed_as_a_whole_and_linked_orders_are_carried_out_together() {
+    let bank = TestBank::open(Engine::Sqlite);
+    block_on(async {
+        let scene = Scene::set(&bank).await;
+        let ana = &scene.ana;
+        let orders = |name: &str, amounts: &[&str]| -> Vec<String> {
+            let one = |(at, amount): (usize, &&str)| transfer(&format!("{name}-{at}"), &scene.from, &scene.to, amount);
+            amounts.iter().enumerate().map(one).collect()
+        };
+        let place = async |orders: Vec<String>, linked: bool| {
+            let results =
+                ana.client.bulk(&ana.signer(), orders, linked, now_s()).await.expect("a bulk is taken").results;
+            let outcome = |r: &strongroom_api::BulkItem| match (&r.transfer, &r.code) {
+                (Some(transfer), None) => transfer.status.clone(),
+                (None, Some(code)) => code.clone(),
+                _ => panic!("one of the two: {r:?}"),
+            };
+            (results.iter().map(outcome).collect::<Vec<_>>(), results)
+        };
+        let loose = orders("loose", &["10.00", "0.00", "20.00", "80.00"]);
+        let (outcomes, results) = place(loose.clone(), false).await;
+        assert_eq!(outcomes, ["posted", "amount_not_positive", "posted", "insufficient_funds"]);
+        assert_eq!(scene.account().await[0], "70.00");
+        assert_eq!(place(loose, false).await.0, outcomes, "the same bulk again, the same answers");
+        assert_eq!(scene.account().await[0], "70.00");
+        // Each order has a receipt of its own, by the one signature.
+        let first = results[0].transfer.as_ref().expect("it is posted").id.clone();
+        let receipt = ana.client.receipt(&first).await.expect("the payer has one");
+        let key = bank.log_key().parse().expect("a key");
+        let proven = strongroom_ledger::receipt::verify(&receipt, &key).expect("it holds");
+        assert_eq!((proven.amount_text().as_str(), proven.order_id.as_deref()), ("10.00 USD", Some("loose-0")));
+        assert!(ana.client.verification(&first).await.expect("it is checked").is_valid);
+
+        let linked = orders("linked", &["30.00", "30.00", "30.00"]);
+        assert_eq!(place(linked, true).await.0, ["linked_refused", "linked_refused", "insufficient_funds"]);
+        assert_eq!(scene.account().await[0], "70.00", "none is carried out");
+        assert_eq!(place(orders("both", &["30.00", "30.00"]), true).await.0, ["posted", "posted"]);
+        assert_eq!(scene.account().await[0], "10.00");
+        let mixed =
+            vec![transfer("both-0", &scene.from, &scene.to, "1.00"), transfer("new", &scene.from, &scene.to, "1.00")];
+        assert_eq!(place(mixed, true).await.0, ["order_id_conflict", "linked_refused"]);
+
+        // What is not what was signed moves nothing.
+        let send = async |body: &str, signature: &str| {
+            let content = Content::signed(Bytes::copy_from_slice(body.as_bytes()), signature).expect("it is text");
+            let answer = ana.client.send(Method::POST, "/v1/transfers/bulk", Some(content)).await;
+            answer.expect("the bank answers")
+        };
+        let one = orders("one", &["1.00"]);
+        let leaf = strongroom_ledger::merkle::leaf_hash(one[0].as_bytes());
+        let root: String = leaf.iter().map(|byte| format!("{byte:02x}")).collect();
+        let body = |linked: bool| json!({"root": root, "count": 1, "linked": linked, "orders": one}).to_string();
+        let sign = |purpose: &str, linked: bool| {
+            let whole = format!(r#"{{"root":"{root}","count":1,"linked":{linked}}}"#);
+            ana.sign_as(&ana.device, purpose, &ana.origin, 300, &whole)
+        };
+        assert_eq!(refused(&send(&body(true), &sign("bulk", false)).await).1, "bad_signature");
+        assert_eq!(refused(&send(&body(false), &sign("order", false)).await).1, "bad_signature");
+        let changed = body(false).replace("1.00", "2.00");
+        assert_eq!(refused(&send(&changed, &sign("bulk", false)).await), (400, "malformed".into()));
+        assert_eq!(scene.account().await[0], "10.00");
+        assert_eq!(send(&body(false), &sign("bulk", false)).await.status, 200);
+        assert_eq!(scene.account().await[0], "9.00");
+        let many: Vec<String> =
+            (0..3_000).map(|at| transfer(&format!("m-{at}"), &scene.from, &scene.to, "0.00")).collect();
+        assert!(place(many, false).await.0.iter().all(|code| code == "amount_not_positive"));
+    });
+    bank.verify();
+}

@@ -86,6 +86,7 @@ const EXPECTED: &[(&str, [u16; 7])] = &[
     ("POST /v1/transfers/{id}/reverse", [401, 400, 400, 400, 400, 400, 400]),
     ("POST /v1/cash/withdrawals", [401, 403, 403, 403, 403, 403, 403]),
     ("GET /v1/ledger/trial-balance", [401, 403, 403, 403, 403, 403, 200]),
+    ("POST /v1/transfers/bulk", [401, 400, 400, 400, 400, 400, 400]),
     ("POST /v1/transfers", [401, 400, 400, 400, 400, 400, 400]),
     ("GET /v1/transfers/{id}", [401, 200, 404, 200, 404, 404, 200]),
     ("GET /v1/transfers/{id}/receipt", [401, 200, 404, 404, 404, 404, 404]),
