@@ -2,13 +2,16 @@
 //! in turn against what the ones before it left, then write the whole batch set by set.
 
 pub mod hold;
+mod posting;
+
+pub use posting::posted;
 
 use std::collections::{HashMap, HashSet};
 
 use strongroom_identity::role::{Permission, Permissions};
 use strongroom_ledger::decide::{AccountKind, AccountStatus, AccountView, Entry, Posting, capture, decide, reserve};
-use strongroom_ledger::id::{AccountId, DeviceId, PersonId, TransferId};
-use strongroom_ledger::leaf::{self, Authority, HoldState, PostingCore, PostingKind};
+use strongroom_ledger::id::{AccountId, PersonId, TransferId};
+use strongroom_ledger::leaf::{self, HoldState, PostingKind};
 use strongroom_ledger::money::Currency;
 use strongroom_ledger::refusal::Refusal;
 use strongroom_store::accounts::{self, BalanceRow};
@@ -17,6 +20,8 @@ use strongroom_store::holds::{self, HoldEnd, HoldRow};
 use strongroom_store::identity::{self, DeviceRow, PersonRow, SessionRow};
 use strongroom_store::money::{self as store, EntryRow, OrderRow, TransferRow};
 use strongroom_store::{Connection, Id};
+
+use posting::{Move, first_answers, post};
 
 use crate::factor::NOBODY;
 use crate::keyring::Keyring;
@@ -545,121 +550,6 @@ fn replay(view: &View, spent: &OrderRow, command: &Command) -> Result<Placed> {
     Ok(Placed { replay: true, outcome })
 }
 
-/// A posting that was decided, and by whose will.
-struct Move {
-    transfer: TransferId,
-    kind: PostingKind,
-    intent: Intent,
-    authority: Authority,
-    person: Id,
-    order_id: String,
-    order_hash: [u8; 32],
-    refers: Option<TransferId>,
-    parts: Parts,
-    status: Status,
-}
-
-impl Move {
-    fn of(command: &Command, intent: &Intent) -> Self {
-        let device = DeviceId(command.device);
-        let (kind, refers) = match command.action {
-            Action::Post(kind) => (kind, None),
-            Action::Reverse(original) => (PostingKind::Reversal, Some(original)),
-            _ => (PostingKind::Transfer, None),
-        };
-        let is_customers = kind == PostingKind::Transfer;
-        Move {
-            transfer: command.transfer,
-            kind,
-            intent: intent.clone(),
-            authority: if is_customers { Authority::CustomerDevice(device) } else { Authority::StaffDevice(device) },
-            person: command.person,
-            order_id: command.order_id.clone(),
-            order_hash: command.order_hash,
-            refers,
-            parts: command.parts.clone(),
-            status: Status::Posted,
-        }
-    }
-}
-
-/// Moves the money in the view and notes the rows that say so.
-fn post(tx: &mut Tx<'_>, view: &mut View, effects: &mut Effects, moved: &Move, entries: &[Entry; 2]) -> Posted {
-    let sequence = tx.next_position();
-    let (intent, parts) = (&moved.intent, &moved.parts);
-    let core = PostingCore {
-        transfer: moved.transfer,
-        sequence: sequence as u64,
-        kind: moved.kind,
-        from: intent.from,
-        to: intent.to,
-        amount: intent.amount,
-        currency: intent.currency,
-        time_us: tx.now_us,
-        authority: moved.authority,
-        order_sha256: moved.order_hash,
-        refers: moved.refers,
-    };
-    let core_hash = leaf::part_hash(leaf::CORE, &parts.core_salt, &core.encode());
-    tx.append(
-        leaf::Kind::Posting,
-        leaf::commitment(leaf::Kind::Posting, &core_hash, &parts.payer_hash, &parts.payee_hash),
-    );
-    let (authority_kind, authority) = moved.authority.parts();
-    let mut row = TransferRow {
-        sequence,
-        id: moved.transfer.0,
-        kind: moved.kind as i64,
-        from: intent.from.0,
-        to: intent.to.0,
-        amount: intent.amount,
-        currency: intent.currency.to_string(),
-        time_us: tx.now_us,
-        person: moved.person,
-        order_id: moved.order_id.clone(),
-        order_hash: moved.order_hash,
-        authority_kind: i64::from(authority_kind),
-        authority,
-        refers: moved.refers.map(|id| id.0),
-        height: tx.height,
-        core_salt: parts.core_salt,
-        payer_hash: parts.payer_hash,
-        payee_hash: parts.payee_hash,
-        payer: parts.payer.clone(),
-        payee: parts.payee.clone(),
-        mac: [0; 36],
-    };
-    row.mac = row.expected(tx.keys);
-    for entry in entries {
-        if let Some(account) = view.accounts.get_mut(&entry.account.0) {
-            account.balance = entry.balance_after;
-            account.last_sequence = sequence;
-        }
-        effects.touched.push(entry.account.0);
-        effects.entries.push(EntryRow {
-            account: entry.account.0,
-            sequence,
-            amount: entry.amount,
-            balance_after: entry.balance_after,
-        });
-    }
-    effects.transfers.push(row);
-    Posted {
-        id: moved.transfer,
-        order_id: moved.order_id.clone(),
-        sequence,
-        kind: moved.kind as i64,
-        from: intent.from,
-        to: intent.to,
-        amount: intent.amount,
-        currency: intent.currency,
-        time_us: tx.now_us,
-        status: moved.status,
-        until_us: None,
-        refers: moved.refers.filter(|id| *id != moved.transfer),
-    }
-}
-
 impl Effects {
     fn write(mut self, tx: &mut Tx<'_>, view: &View) -> strongroom_sql::Result<()> {
         store::insert_orders(tx.connection, &self.orders)?;
@@ -695,54 +585,6 @@ fn balance_row(keys: &Keyring, account: &AccountView) -> BalanceRow {
     let mut row = BalanceRow { account: id.0, balance, held, last_sequence, mac: [0; 36] };
     row.mac = row.expected(keys);
     row
-}
-
-/// The posting that a row describes, as its first answer said it.
-pub fn posted(row: &TransferRow) -> Option<Posted> {
-    let completes = row.refers == Some(row.id);
-    Some(Posted {
-        id: TransferId(row.id),
-        order_id: row.order_id.clone(),
-        sequence: row.sequence,
-        kind: row.kind,
-        from: AccountId(row.from),
-        to: AccountId(row.to),
-        amount: row.amount,
-        currency: row.currency.parse().ok()?,
-        time_us: row.time_us,
-        status: if completes { Status::Captured } else { Status::Posted },
-        until_us: None,
-        refers: row.refers.filter(|id| *id != row.id).map(TransferId),
-    })
-}
-
-/// The first answers of orders that were spent before, by the places that they have kept.
-fn first_answers(
-    connection: &mut dyn Connection,
-    keys: &Keyring,
-    spent: &[i64],
-) -> strongroom_sql::Result<HashMap<i64, Posted>> {
-    if spent.is_empty() {
-        return Ok(HashMap::new());
-    }
-    let postings = store::by_sequences(connection, spent)?;
-    let mut answers: HashMap<i64, Posted> =
-        postings.iter().filter_map(|row| Some((row.sequence, posted(row)?))).collect();
-    for place in spent {
-        if answers.contains_key(place) {
-            continue;
-        }
-        let Some(hold) = holds::at(connection, *place)?.filter(|hold| hold.check(keys).is_ok()) else { continue };
-        let answer = match hold.sequence == *place {
-            true => hold::first_answer(&hold),
-            false if hold.state == HoldState::Captured as i64 => {
-                store::by_ids(connection, &[hold.id])?.pop().as_ref().and_then(posted)
-            }
-            false => hold::seen(&hold),
-        };
-        answers.extend(answer.map(|answer| (*place, answer)));
-    }
-    Ok(answers)
 }
 
 /// What each person's roles allow now.
