@@ -388,8 +388,7 @@ mod tests {
         assert_eq!(order.order_id.as_str(), "o-1");
         assert_eq!(order.amount, AmountText { amount: "12.50".into(), currency: "USD".into() });
         assert_eq!((order.description.as_deref(), order.hold), (Some("Miete"), None));
-        let held =
-            GOOD.replace("}}", "}}").replace("\"Miete\"}", "\"Miete\",\"hold\":{\"until\":\"2030-01-31T12:00:00Z\"}}");
+        let held = GOOD.replace("\"Miete\"}", "\"Miete\",\"hold\":{\"until\":\"2030-01-31T12:00:00Z\"}}");
         let held = TransferOrder::parse(held.as_bytes()).unwrap().hold.unwrap();
         assert_eq!((held.capturer, held.until_us), (None, crate::time::from_text("2030-01-31T12:00:00Z")));
         let spaced = format!(" \n{} ", GOOD.replace("}}", "},\"hold\" : true }"));

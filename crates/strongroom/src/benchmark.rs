@@ -5,6 +5,7 @@ mod fields;
 mod histogram;
 mod http;
 mod lane;
+mod ledger;
 mod load;
 mod signin;
 
@@ -19,6 +20,8 @@ use crate::remote::block_on;
 pub enum Verb {
     /// Signed transfers over HTTPS, each on stable storage before its answer
     Http(http::Args),
+    /// Transfers in bulk, against the same rows written with no rules
+    Ledger(ledger::Args),
     /// Passwords checked a second, with balance inquiries beside it
     Signin(signin::Args),
     /// Sealing, opening and indexing fields on one core, against bare AES-256-GCM
@@ -30,6 +33,7 @@ pub fn run(global: &Global, verb: Verb) -> Outcome {
     match verb {
         Verb::Http(args) => block_on(http::run(global, args)),
         Verb::Signin(args) => block_on(signin::run(global, args)),
+        Verb::Ledger(args) => block_on(ledger::run(global, args)),
         Verb::Fields(args) => fields::run(global, &args),
     }
 }

@@ -107,6 +107,11 @@ impl OwnBank {
         resident_mib(self.child.id())
     }
 
+    /// Where its files are.
+    pub fn home(&self) -> PathBuf {
+        self.dir.join("home")
+    }
+
     /// Stops it and opens its home in this process.
     pub fn opened_here(&mut self) -> Outcome<std::sync::Arc<strongroom_bank::Bank>> {
         self.stop();

@@ -2,12 +2,14 @@
 
 use std::time::{Duration, Instant};
 
-use strongroom_api::{Amount, CashOrder, NewUser, SignInStep};
+use strongroom_api::{Amount, BulkOrder, CashOrder, NewUser, SignInStep};
 use strongroom_bank::clock;
 use strongroom_client::{Bytes, Client, Content, Error, Method, Purpose, Signer};
 use strongroom_crypto::random;
 use strongroom_crypto::sign::SigningKey;
 use strongroom_ledger::id::TransferId;
+use strongroom_ledger::leaf::BulkProof;
+use strongroom_ledger::merkle;
 
 use super::bank::{OwnBank, code_now, failed};
 use super::moment;
@@ -35,6 +37,14 @@ pub struct Lane {
 pub struct Customer {
     lane: Lane,
     accounts: [String; 2],
+}
+
+/// Orders under one signature.
+pub struct Bulk {
+    /// `x-jws-signature`
+    pub signature: String,
+    /// The exact body.
+    pub body: Vec<u8>,
 }
 
 /// The teller who funds everybody.
@@ -123,6 +133,27 @@ impl Customer {
         (self.lane.client.clone(), self.accounts[0].clone())
     }
 
+    /// One of their accounts.
+    pub fn account(&self) -> String {
+        self.accounts[0].clone()
+    }
+
+    /// Many orders under one signature, to these accounts in turn.
+    pub fn bulk(&self, to: &[String], currency: &str, count: usize) -> Bulk {
+        let others: Vec<&String> = to.iter().filter(|account| **account != self.accounts[0]).collect();
+        let tails: Vec<String> =
+            others.iter().map(|to| order_tail_of(&self.accounts[0], to, "0.01", currency)).collect();
+        let order = |at: usize| [ORDER_HEAD, &new_order_id(), &tails[at % tails.len()]].concat();
+        let orders: Vec<String> = (0..count).map(order).collect();
+        let leaves: Vec<_> = orders.iter().map(|order| merkle::leaf_hash(order.as_bytes())).collect();
+        let root = merkle::root_of(&leaves);
+        let whole = BulkProof::signed(&root, count as u64, false);
+        let signature = self.lane.signer.sign(Purpose::Bulk, whole.as_bytes(), now_s());
+        let root: String = root.iter().map(|byte| format!("{byte:02x}")).collect();
+        let body = BulkOrder { root, count: count as u64, linked: false, orders };
+        Bulk { signature, body: serde_json::to_vec(&body).unwrap_or_default() }
+    }
+
     /// What gives a new access token.
     pub fn refresh_token(&self) -> &str {
         &self.lane.refresh_token
@@ -190,7 +221,11 @@ impl Lane {
 const ORDER_HEAD: &str = r#"{"order_id":""#;
 
 fn order_tail(from: &str, to: &str, currency: &str) -> String {
-    format!(r#"","from":"{from}","to":"{to}","amount":{{"amount":"1","currency":"{currency}"}}}}"#)
+    order_tail_of(from, to, "1", currency)
+}
+
+fn order_tail_of(from: &str, to: &str, amount: &str, currency: &str) -> String {
+    format!(r#"","from":"{from}","to":"{to}","amount":{{"amount":"{amount}","currency":"{currency}"}}}}"#)
 }
 
 /// Time-ordered, as the bank likes them.
