@@ -18,7 +18,7 @@ use tokio::sync::oneshot;
 
 use super::faults::{Crash, Faults, Shared};
 use super::scene::{Scene, Template, device_id, locked, person_id, session_id, set_status};
-use super::shadow::{ACCOUNTS, APPROVAL_ABOVE, Answer, CASH, Order, PEOPLE, Shadow, TELLER};
+use super::shadow::{ACCOUNTS, APPROVAL_ABOVE, Answer, CASH, Item, Order, PEOPLE, Shadow, TELLER};
 use super::{Dice, Met};
 use crate::era::Eras;
 use crate::factor::NOBODY;
@@ -39,7 +39,8 @@ pub struct Outcome {
 
 /// A command under way.
 enum Asked {
-    Order { person: usize, id: u64, name: u64, order: Order, known: Option<(usize, usize, i64)>, answer: Reply<Placed> },
+    Order { item: Item, answer: Reply<Placed> },
+    Bulk { items: Vec<Item>, linked: bool, answer: Reply<Vec<Result<Placed>>> },
     Freeze { account: usize, is_frozen: bool, answer: Reply<()> },
     Approve { name: u64, answer: Reply<bool> },
     Refuse { name: u64, answer: Reply<bool> },
@@ -153,11 +154,30 @@ impl Run<'_> {
     }
 
     fn orders(&mut self) -> (Vec<Task>, Vec<Asked>) {
+        // Bulks are decided behind the single orders of their batch: they come alone.
+        if self.dice.one_in(5) {
+            let count = 1 + self.dice.below(5);
+            // They hold orders that place something, as those that come through the API.
+            let (commands, items): (Vec<Command>, Vec<Item>) = (0..count)
+                .map(|_| self.order())
+                .filter(|(_, item)| {
+                    matches!(item.order, Order::Transfer { .. } | Order::Hold { .. } | Order::Deposit { .. })
+                })
+                .unzip();
+            let linked = !self.dice.one_in(3);
+            let (reply, answer) = oneshot::channel();
+            return (vec![Task::Bulk(commands, linked, reply)], vec![Asked::Bulk { items, linked, answer }]);
+        }
         let count = 1 + self.dice.below(8);
-        (0..count).map(|_| self.order()).unzip()
+        let one = |_| {
+            let (command, item) = self.order();
+            let (reply, answer) = oneshot::channel();
+            (Task::Money(Box::new(command), reply), Asked::Order { item, answer })
+        };
+        (0..count).map(one).unzip()
     }
 
-    fn order(&mut self) -> (Task, Asked) {
+    fn order(&mut self) -> (Command, Item) {
         Met::add(&self.met.commands, 1);
         // Some come again, as they were or with another content.
         let again = if self.dice.one_in(8) { self.dice.pick(&self.orders).cloned() } else { None };
@@ -179,9 +199,8 @@ impl Run<'_> {
             Order::Reverse { transfer } => self.shadow.stands(transfer, true),
             _ => None,
         };
-        let (reply, answer) = oneshot::channel();
         let command = self.command(person, id, name, &order, known);
-        (Task::Money(Box::new(command), reply), Asked::Order { person, id, name, order, known, answer })
+        (command, Item { person, id, name, order, known })
     }
 
     fn new_order(&mut self, person: usize) -> Order {
@@ -299,35 +318,37 @@ impl Run<'_> {
         let c = connection.as_mut();
         for one in asked {
             match one {
-                Asked::Order { person, id, name, order, known, mut answer } => {
-                    let order_id = format!("order-{id}");
-                    let given = match answer.try_recv() {
-                        Ok(Err(Error::Busy | Error::Internal(_) | Error::ReadOnly(_))) | Err(_) => {
-                            assert!(!self.is_undisturbed, "seed {}: nothing was in the way of {order:?}", self.seed);
-                            None
-                        }
-                        Ok(given) => Some(given),
-                    };
-                    if given.is_none() {
-                        // Whatever it was before counts as little as what it is now.
-                        let spent = store::orders(c, &[(person_id(person), order_id.as_str())]).expect("orders");
-                        if spent.is_empty() {
-                            continue;
-                        }
+                Asked::Order { item, mut answer } => {
+                    let given = self.given(answer.try_recv());
+                    // Whatever was said, its id is spent or not.
+                    if given.is_none() && !is_spent(c, &item) {
+                        continue;
                     }
-                    let (expected, is_replay) = self.shadow.place(person, id, name, &order, known, now_us);
-                    let Some(given) = given else { continue };
-                    Met::add(&self.met.replays, u64::from(is_replay));
-                    let given_replay = given.as_ref().is_ok_and(|placed| placed.replay);
-                    let given = shown(given);
-                    Met::add(&self.met.refusals, u64::from(matches!(given, Answer::Refused(_))));
-                    assert_eq!(
-                        (given.clone(), given_replay),
-                        (expected, is_replay),
-                        "seed {}: {order:?} of {person}",
-                        self.seed
-                    );
-                    self.answers.push(format!("{given:?}"));
+                    let Item { person, id, name, order, known } = &item;
+                    let expected = self.shadow.place(*person, *id, *name, order, *known, now_us);
+                    if let Some(given) = given {
+                        self.check(&item, given, expected);
+                    }
+                }
+                Asked::Bulk { items, linked, mut answer } => {
+                    let given = self.given(answer.try_recv());
+                    // All of them happened, or none: any that was not spent before tells.
+                    let fresh = |item: &&Item| !self.shadow.is_spent(item.person, item.id);
+                    if given.is_none() && !items.iter().filter(fresh).any(|item| is_spent(c, item)) {
+                        continue;
+                    }
+                    let expected = match linked {
+                        true => self.shadow.place_linked(&items, now_us),
+                        false => items
+                            .iter()
+                            .map(|i| self.shadow.place(i.person, i.id, i.name, &i.order, i.known, now_us))
+                            .collect(),
+                    };
+                    for ((item, given), expected) in
+                        items.iter().zip(given.and_then(Result::ok).into_iter().flatten()).zip(expected)
+                    {
+                        self.check(item, given, expected);
+                    }
                 }
                 Asked::Freeze { account, is_frozen, mut answer } => {
                     let row = accounts::by_ids(c, &[self.scene.template.accounts[account].0], false).expect("accounts");
@@ -362,6 +383,26 @@ impl Run<'_> {
                 }
             }
         }
+    }
+
+    /// What was answered; none where the storage was in the way.
+    fn given<T>(&self, answer: std::result::Result<Result<T>, oneshot::error::TryRecvError>) -> Option<Result<T>> {
+        match answer {
+            Ok(Err(Error::Busy | Error::Internal(_) | Error::ReadOnly(_))) | Err(_) => {
+                assert!(!self.is_undisturbed, "seed {}: nothing was in the way", self.seed);
+                None
+            }
+            Ok(given) => Some(given),
+        }
+    }
+
+    fn check(&mut self, item: &Item, given: Result<Placed>, expected: (Answer, bool)) {
+        Met::add(&self.met.replays, u64::from(expected.1));
+        let given_replay = given.as_ref().is_ok_and(|placed| placed.replay);
+        let given = shown(given);
+        Met::add(&self.met.refusals, u64::from(matches!(given, Answer::Refused(_))));
+        assert_eq!((given.clone(), given_replay), expected, "seed {}: {item:?}", self.seed);
+        self.answers.push(format!("{given:?}"));
     }
 
     fn is_open(&self, name: u64) -> bool {
@@ -407,6 +448,12 @@ impl Run<'_> {
             assert_eq!(frontier.root(), *root, "seed {seed}: the log extends what was published at {size}");
         }
     }
+}
+
+/// Whether an order's id is spent, by SQL's word.
+fn is_spent(c: &mut dyn strongroom_sql::Connection, item: &Item) -> bool {
+    let order_id = format!("order-{}", item.id);
+    !store::orders(c, &[(person_id(item.person), order_id.as_str())]).expect("orders").is_empty()
 }
 
 /// Lets the writer do a batch. Answers whether the process ended in it.

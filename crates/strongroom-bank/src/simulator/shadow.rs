@@ -24,6 +24,19 @@ pub enum Order {
     Reverse { transfer: u64 },
 }
 
+/// An order with who gave it, and what it was called.
+#[derive(Clone, Debug)]
+pub struct Item {
+    pub person: usize,
+    /// The order's id.
+    pub id: u64,
+    /// What it makes is called so.
+    pub name: u64,
+    pub order: Order,
+    /// What stood under the transfer's name when it was given.
+    pub known: Option<(usize, usize, i64)>,
+}
+
 /// What an order was answered.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Answer {
@@ -85,6 +98,10 @@ impl Shadow {
         self.postings.len()
     }
 
+    pub fn is_spent(&self, person: usize, id: u64) -> bool {
+        self.orders.contains_key(&(person, id))
+    }
+
     pub fn spent(&self) -> usize {
         self.orders.len()
     }
@@ -101,6 +118,55 @@ impl Shadow {
         self.postings.get(&transfer).filter(|p| !p.is_reversal).map(|p| (p.from, p.to, p.amount))
     }
 
+    /// Places linked orders: all are carried out, or none. What spoils them is refused for its own reason, the others
+    /// for its sake.
+    pub fn place_linked(&mut self, items: &[Item], now_us: i64) -> Vec<(Answer, bool)> {
+        let mut dry = self.clone();
+        let mut answers = Vec::new();
+        let mut spoilt = None;
+        for (at, item) in items.iter().enumerate() {
+            let (answer, is_replay) = dry.place(item.person, item.id, item.name, &item.order, item.known, now_us);
+            match &answer {
+                Answer::Done { .. } => {}
+                Answer::Refused(why) if !is_replay => spoilt = Some((at, Some(*why))),
+                _ => spoilt = Some((at, None)),
+            }
+            answers.push((answer, is_replay));
+            if spoilt.is_some() {
+                break;
+            }
+        }
+        let Some((first, why)) = spoilt else {
+            *self = dry;
+            return answers;
+        };
+        let place = |(at, item): (usize, &Item)| {
+            let refused = if at == first { why } else { Some("linked_refused") };
+            self.place_or_refuse(item, refused, now_us)
+        };
+        items.iter().enumerate().map(place).collect()
+    }
+
+    fn place_or_refuse(&mut self, item: &Item, refused: Option<&'static str>, now_us: i64) -> (Answer, bool) {
+        let Item { person, id, name, order, known } = item;
+        let is_spent = self.orders.contains_key(&(*person, *id));
+        match refused {
+            Some(why) if !is_spent && self.may(*person, order) => {
+                let answer = Answer::Refused(why);
+                self.orders.insert((*person, *id), (order.clone(), answer.clone()));
+                (answer, false)
+            }
+            _ => self.place(*person, *id, *name, order, *known, now_us),
+        }
+    }
+
+    fn may(&self, person: usize, order: &Order) -> bool {
+        match order {
+            Order::Deposit { .. } => person == TELLER,
+            _ => person != TELLER,
+        }
+    }
+
     /// Places an order. `known` is what stood under the transfer's name when it was given.
     pub fn place(
         &mut self,
@@ -111,11 +177,7 @@ impl Shadow {
         known: Option<(usize, usize, i64)>,
         now_us: i64,
     ) -> (Answer, bool) {
-        let may = match order {
-            Order::Deposit { .. } => person == TELLER,
-            _ => person != TELLER,
-        };
-        if !may {
+        if !self.may(person, order) {
             return (Answer::Forbidden, false);
         }
         if let Some((before, answer)) = self.orders.get(&(person, id)) {
