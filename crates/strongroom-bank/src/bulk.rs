@@ -4,7 +4,7 @@
 use strongroom_ledger::leaf::BulkProof;
 use strongroom_ledger::merkle;
 use strongroom_ledger::order::{BulkOrder, TransferOrder};
-use tokio::sync::oneshot;
+use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
 use crate::money::{Command, Placed};
 use crate::orders::Verified;
@@ -22,7 +22,15 @@ pub struct BulkResult {
     pub placed: Result<Placed>,
 }
 
+/// Bulks that are read and prepared at the same time: each holds megabytes.
+pub(crate) const AT_ONCE: usize = 4;
+
 impl Bank {
+    /// A turn to send a bulk, before its body is read. Who finds no place comes back.
+    pub fn turn_for_bulk(&self) -> Result<OwnedSemaphorePermit> {
+        self.bulks.clone().try_acquire_owned().map_err(|_| Error::Busy)
+    }
+
     /// Checks the signature of a bulk and places its orders. An order that is malformed refuses them all.
     pub async fn bulk(&self, caller: &Caller, signature: Option<&str>, body: &[u8]) -> Result<Vec<BulkResult>> {
         let bulk = BulkOrder::parse(body).map_err(|e| Error::Malformed(e.to_string()))?;

@@ -18,6 +18,7 @@ use strongroom_ledger::note::LogKey;
 use strongroom_ledger::number::NumberScheme;
 use strongroom_sql::{Connection, Role, Url};
 use strongroom_store::{Id, accounts, log, meta};
+use tokio::sync::Semaphore;
 
 pub mod account;
 pub mod approvals;
@@ -105,6 +106,7 @@ pub struct Bank {
     published: Arc<RwLock<String>>,
     counters: Arc<Counters>,
     hashing: Hashing,
+    bulks: Arc<Semaphore>,
     known_devices: Known<(Id, Arc<PublicKey>)>,
     known_numbers: Known<Id>,
     known_owners: Known<Option<Id>>,
@@ -311,6 +313,7 @@ impl Bank {
             published,
             counters,
             hashing: Hashing::start().map_err(|e| Error::Internal(format!("cannot start the hashing pool: {e}")))?,
+            bulks: Arc::new(Semaphore::new(bulk::AT_ONCE)),
             known_devices: Known::default(),
             known_numbers: Known::default(),
             known_owners: Known::default(),

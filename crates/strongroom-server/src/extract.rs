@@ -14,6 +14,8 @@ use strongroom_bank::audit::Source;
 use strongroom_bank::factor::Enrolling;
 use strongroom_bank::{Caller, Error};
 
+use tokio::sync::OwnedSemaphorePermit;
+
 use crate::App;
 use crate::problem::{Failure, problem};
 
@@ -154,14 +156,21 @@ impl FromRequest<Arc<App>> for Signed {
 }
 
 /// The same of many orders at once, with room for them.
-pub struct SignedBulk(pub Signed);
+pub struct SignedBulk {
+    /// The body and its signature.
+    pub signed: Signed,
+    /// One of the few places there are.
+    pub turn: OwnedSemaphorePermit,
+}
 
 impl FromRequest<Arc<App>> for SignedBulk {
     type Rejection = Response;
 
-    async fn from_request(request: Request, _: &Arc<App>) -> Result<Self, Response> {
+    async fn from_request(request: Request, app: &Arc<App>) -> Result<Self, Response> {
+        let turn = app.bank.turn_for_bulk().map_err(|error| Failure(error).into_response())?;
         let signature = request.headers().get("x-jws-signature").and_then(|v| v.to_str().ok()).map(str::to_owned);
-        Ok(SignedBulk(Signed { body: json_body_of(request, BULK_BYTES_MAX).await?, signature }))
+        let signed = Signed { body: json_body_of(request, BULK_BYTES_MAX).await?, signature };
+        Ok(SignedBulk { signed, turn })
     }
 }
 

@@ -23,8 +23,10 @@ pub async fn place(State(app): State<Arc<App>>, SignedIn(caller): SignedIn, sign
 }
 
 /// `POST /v1/transfers/bulk`
-pub async fn bulk(State(app): State<Arc<App>>, SignedIn(caller): SignedIn, signed: SignedBulk) -> Answer {
-    let results = app.bank.bulk(&caller, signed.0.signature.as_deref(), &signed.0.body).await?;
+pub async fn bulk(State(app): State<Arc<App>>, SignedIn(caller): SignedIn, bulk: SignedBulk) -> Answer {
+    let SignedBulk { signed, turn } = bulk;
+    let results = app.bank.bulk(&caller, signed.signature.as_deref(), &signed.body).await?;
+    drop(turn);
     let results = results
         .into_iter()
         .map(|result| {
