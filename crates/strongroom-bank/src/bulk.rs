@@ -22,7 +22,7 @@ pub struct BulkResult {
     pub placed: Result<Placed>,
 }
 
-/// Bulks that are read and prepared at the same time: each holds megabytes.
+/// Bulks that are read, prepared and carried out at the same time: each holds megabytes.
 pub(crate) const AT_ONCE: usize = 4;
 
 impl Bank {
@@ -32,7 +32,13 @@ impl Bank {
     }
 
     /// Checks the signature of a bulk and places its orders. An order that is malformed refuses them all.
-    pub async fn bulk(&self, caller: &Caller, signature: Option<&str>, body: &[u8]) -> Result<Vec<BulkResult>> {
+    pub async fn bulk(
+        &self,
+        caller: &Caller,
+        signature: Option<&str>,
+        body: &[u8],
+        turn: OwnedSemaphorePermit,
+    ) -> Result<Vec<BulkResult>> {
         let bulk = BulkOrder::parse(body).map_err(|e| Error::Malformed(e.to_string()))?;
         let count = bulk.orders.len() as u64;
         let whole = BulkProof::signed(&bulk.root, count, bulk.linked);
@@ -46,16 +52,25 @@ impl Bank {
             let proof = BulkProof { root: bulk.root, count, linked: bulk.linked, index: index as u64, path };
             let verified = Verified::of_bulk(order, text.into_bytes(), signature, device, caller, proof);
             commands.push(self.transfer_command(verified).await?);
+            // Others are served meanwhile.
+            if index.is_multiple_of(64) {
+                tokio::task::yield_now().await;
+            }
         }
         let ids: Vec<String> = commands.iter().map(|command| command.order_id.clone()).collect();
-        let placed = self.place_all(commands, bulk.linked).await?;
+        let placed = self.place_all(commands, bulk.linked, turn).await?;
         Ok(ids.into_iter().zip(placed).map(|(order_id, placed)| BulkResult { order_id, placed }).collect())
     }
 
-    /// Hands a bulk to the writer.
-    pub(crate) async fn place_all(&self, commands: Vec<Command>, linked: bool) -> Result<Vec<Result<Placed>>> {
+    /// Hands a bulk to the writer, with its turn: its place is free when it was answered, whoever still waits.
+    async fn place_all(
+        &self,
+        commands: Vec<Command>,
+        linked: bool,
+        turn: OwnedSemaphorePermit,
+    ) -> Result<Vec<Result<Placed>>> {
         let (reply, answer) = oneshot::channel();
-        let task = Task::Bulk(commands, linked, reply);
+        let task = Task::Bulk(commands, linked, reply, Some(turn));
         self.queue.push(Lane::Money, task).map_err(|_| Error::Busy)?;
         answer.await.map_err(|_| Error::Busy)?
     }

@@ -11,6 +11,8 @@ use crate::{Bank, Result, clock, hex};
 const TICK: Duration = Duration::from_millis(500);
 /// Ticks between two counts of uses, and between two looks at which keys are due; the first is at once.
 const TICKS_PER_COUNT: u64 = 20;
+/// Between two looks at reservations whose time is over.
+const TICKS_PER_EXPIRY: u64 = 6;
 const TICKS_PER_LOOK: u64 = 7_200;
 /// Keys followed at one look.
 const DUE_AT_ONCE: i64 = 1_000;
@@ -45,7 +47,7 @@ impl Bank {
             self.follow_due_keys()?;
             self.change_blocking(|tx| tx.forget_old_tries())?;
         }
-        if self.readers.read(|c| hold::is_any_due(c, clock::now_us()))? {
+        if tick.is_multiple_of(TICKS_PER_EXPIRY) && self.readers.read(|c| hold::is_any_due(c, clock::now_us()))? {
             let ended = self.change_blocking(hold::expire)?;
             tracing::info!(ended, "reservations whose time was over are free");
         }

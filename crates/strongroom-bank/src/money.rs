@@ -13,6 +13,7 @@ use strongroom_ledger::decide::{AccountKind, AccountStatus, AccountView, Entry, 
 use strongroom_ledger::id::{AccountId, PersonId, TransferId};
 use strongroom_ledger::leaf::{self, HoldState, PostingKind};
 use strongroom_ledger::money::Currency;
+use strongroom_ledger::order::HOLD_S_MAX;
 use strongroom_ledger::refusal::Refusal;
 use strongroom_store::accounts::{self, BalanceRow};
 use strongroom_store::approvals::{self, ApprovalRow};
@@ -29,6 +30,8 @@ use crate::rows::Authenticated;
 use crate::tx::{Tx, fact_commitment};
 use crate::{Error, Result, roles};
 
+/// What is reserved without saying until when is free again after a week.
+const HOLD_US: i64 = 7 * 24 * 3_600_000_000;
 /// A transfer waits so long for the bank's approval.
 const APPROVAL_US: i64 = 7 * 24 * 3_600_000_000;
 
@@ -65,8 +68,8 @@ pub enum Action {
     Reserve {
         /// Who may capture it.
         capturer: Id,
-        /// Until when.
-        until_us: i64,
+        /// Until when; left out, a week.
+        until_us: Option<i64>,
     },
     /// Reserved money moves, or a part of it.
     Capture(TransferId),
@@ -257,9 +260,11 @@ pub fn apply_bulk(tx: &mut Tx<'_>, commands: &[Command], linked: bool) -> strong
     Ok(answers)
 }
 
-/// Whether an order's id was spent before.
-pub fn is_spent(tx: &mut Tx<'_>, command: &Command) -> strongroom_sql::Result<bool> {
-    Ok(!store::orders(tx.connection, &[(command.person, command.order_id.as_str())])?.is_empty())
+/// Whether an order would be carried out now, if it was not before.
+pub fn is_wanted(tx: &mut Tx<'_>, command: &Command) -> strongroom_sql::Result<bool> {
+    let view = View::see(tx.connection, tx.keys, &[command])?;
+    let is_new = view.orders.is_empty();
+    Ok(is_new && view.permit(command, tx.now_us).is_ok() && view.decide(command, tx.now_us).is_ok())
 }
 
 impl View {
@@ -387,8 +392,17 @@ impl View {
             }
             Action::Post(_) => Ok(Decided::Post(intent, decide(&posting, from, to)?)),
             Action::Reserve { capturer, until_us } => {
+                let held = reserve(&posting, from, to)?;
+                // Who may capture it is the payer's choice: it is no way around the bank's approval.
+                if intent.amount > command.approval_above {
+                    return Err(Refusal::LimitExceeded);
+                }
+                let until_us = until_us.unwrap_or(now_us + HOLD_US);
+                if until_us <= now_us || until_us > now_us + HOLD_S_MAX * 1_000_000 {
+                    return Err(Refusal::HoldTerms);
+                }
                 let terms = Terms { purpose: HoldState::Held, capturer, until_us };
-                Ok(Decided::Reserve(intent, reserve(&posting, from, to)?, terms))
+                Ok(Decided::Reserve(intent, held, terms))
             }
             Action::Capture(id) => {
                 let hold = self.open_hold(id, now_us)?;
@@ -468,7 +482,9 @@ fn place_decided(
                 view.reversed.insert(original.0);
                 effects.reversals.push((original.0, command.transfer.0));
             }
-            post(tx, view, effects, &Move::of(command, &intent), &entries)
+            let payer = view.accounts.get(&intent.from.0).and_then(|account| account.owner);
+            let moved = Move::of(command, &intent, payer == Some(PersonId(command.person)));
+            post(tx, view, effects, &moved, &entries)
         }
         Decided::Reserve(intent, held, terms) => hold::begin(tx, view, effects, command, &intent, held, &terms),
         Decided::Capture(hold, intent, entries) => {

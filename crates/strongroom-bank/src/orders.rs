@@ -12,7 +12,7 @@ use strongroom_ledger::leaf::{self, Authority, BulkProof, PayeePart, PayerPart, 
 use strongroom_ledger::money::Currency;
 use strongroom_ledger::number;
 use strongroom_ledger::order::{
-    AmountText, ApprovalOrder, CashOrder, FollowUp, FollowUpOrder, HOLD_S_MAX, Hold, Malformed, TransferOrder,
+    AmountText, ApprovalOrder, CashOrder, FollowUp, FollowUpOrder, Malformed, TransferOrder,
 };
 use strongroom_ledger::refusal::Refusal;
 use strongroom_store::Id;
@@ -21,7 +21,7 @@ use strongroom_store::holds;
 use strongroom_store::identity;
 use strongroom_store::money as store;
 
-use crate::audit::Source;
+use crate::audit::{Event, Source};
 use crate::factor::NOBODY;
 use crate::factor::proof::Proof;
 use crate::keyring::column;
@@ -175,7 +175,11 @@ impl Bank {
         let owners = self.owners(&intent).await?;
         let action = match &order.hold {
             None => Action::Post(PostingKind::Transfer),
-            Some(hold) => reservation(hold, owners[1], clock::now_us())?,
+            // An account without an owner is refused by the writer.
+            Some(hold) => Action::Reserve {
+                capturer: hold.capturer.map(|person| person.0).or(owners[1]).unwrap_or(NOBODY),
+                until_us: hold.until_us,
+            },
         };
         let description = order.description.clone().unwrap_or_default();
         let order_id = order.order_id.to_string();
@@ -202,7 +206,9 @@ impl Bank {
         let device = match (&consent, owner) {
             (Consent::Signature(signature), Some(owner)) => {
                 let whose = "the customer's consent";
-                Some(self.signed_by::<CashOrder>(owner, Some(signature), &verified.body, whose).await?)
+                // Over the teller's own signature: it agrees to what this teller has ordered, once, and to nothing else.
+                let ordered = verified.signature.as_bytes();
+                Some(self.signed_by::<CashOrder>(owner, Some(signature), ordered, whose).await?)
             }
             _ => None,
         };
@@ -359,7 +365,7 @@ impl Bank {
 /// How a customer agrees to a withdrawal.
 #[derive(Clone, Debug)]
 pub enum Consent {
-    /// By a signature of their device over the teller's order.
+    /// By a signature of their device over the teller's (the value of its header).
     Signature(String),
     /// By a code of an authenticator, or one on paper.
     Code(Proof),
@@ -382,17 +388,6 @@ fn part_of(whole: Intent, part: Option<&AmountText>) -> std::result::Result<Inte
     Ok(Intent { amount: currency.parse_amount(&part.amount)?, currency, ..whole })
 }
 
-/// The terms of a reservation, with what was left out.
-fn reservation(hold: &Hold, payee: Option<Id>, now_us: i64) -> Result<Action> {
-    let until_us = hold.until_us.unwrap_or(now_us + HOLD_US);
-    if until_us <= now_us || until_us > now_us + HOLD_S_MAX * 1_000_000 {
-        return Err(Error::field("hold.until", "out_of_range", "Give a time to come, at most 31 days ahead."));
-    }
-    // An account without an owner is refused by the writer.
-    let capturer = hold.capturer.map(|person| person.0).or(payee).unwrap_or(NOBODY);
-    Ok(Action::Reserve { capturer, until_us })
-}
-
 /// Whether the customer agrees, now.
 fn agrees(
     tx: &mut Tx<'_>,
@@ -402,22 +397,23 @@ fn agrees(
     command: &Command,
     source: &Source,
 ) -> Result<bool> {
-    if money::is_spent(tx, command)? {
-        // The same order again gives its first answer; nobody agrees twice.
+    // What is refused anyway, was answered before, or is not this teller's to order asks nobody for anything.
+    if !money::is_wanted(tx, command)? {
         return Ok(true);
     }
-    match consent {
-        Consent::Code(proof) => try_factor(tx, owner, None, proof, source),
+    let agreed = match consent {
+        Consent::Code(proof) => try_factor(tx, owner, None, proof, source)?,
         Consent::Signature(_) => {
             let row = identity::devices(tx.connection, &[device.unwrap_or(DeviceId(NOBODY)).0])?.pop();
             let row = row.filter(|row| row.person == *owner && row.revoked_us.is_none());
-            Ok(row.is_some_and(|row| row.check(tx.keys).is_ok()))
+            row.is_some_and(|row| row.check(tx.keys).is_ok())
         }
+    };
+    if agreed {
+        tx.audit(Event::of(*owner, "withdrawal.agreed").on(command.transfer.0))?;
     }
+    Ok(agreed)
 }
-
-/// What is reserved without saying until when is free again after a week.
-const HOLD_US: i64 = 7 * 24 * 3_600_000_000;
 
 impl Bank {
     /// Hashes and seals the parts of the posting-to-be: the payer's under the payer's key, the

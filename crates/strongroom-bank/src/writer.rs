@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use strongroom_sql::{Connection, Kind};
 use strongroom_store::meta;
-use tokio::sync::oneshot;
+use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
 use crate::audit::Chain;
 use crate::audit_head::AuditHead;
@@ -26,7 +26,7 @@ pub enum Task {
     /// An order that moves money; batches of these are seen and done set by set.
     Money(Box<Command>, oneshot::Sender<Result<Placed>>),
     /// Orders under one signature; linked ones all or none.
-    Bulk(Vec<Command>, bool, oneshot::Sender<Result<Vec<Result<Placed>>>>),
+    Bulk(Vec<Command>, bool, oneshot::Sender<Result<Vec<Result<Placed>>>>, Option<OwnedSemaphorePermit>),
     /// Any other change of state.
     Other(Box<dyn Job>),
 }
@@ -231,7 +231,7 @@ impl Writer {
             match task {
                 Task::Other(job) => job.run(&mut tx)?,
                 Task::Money(command, _) => orders.push(&**command),
-                Task::Bulk(commands, linked, _) => bulks.push((&*commands, *linked)),
+                Task::Bulk(commands, linked, ..) => bulks.push((&*commands, *linked)),
             }
         }
         let single = money::apply(&mut tx, &orders)?;
@@ -284,8 +284,9 @@ impl Writer {
                 Task::Money(_, reply) => {
                     let _ = reply.send(placed.next().unwrap_or_else(|| Err(undecided())));
                 }
-                Task::Bulk(_, _, reply) => {
+                Task::Bulk(_, _, reply, turn) => {
                     let _ = reply.send(bulks.next().ok_or_else(undecided));
+                    drop(turn);
                 }
             }
         }
@@ -320,7 +321,7 @@ fn refuse(batch: &mut Vec<Task>, why: impl Fn() -> Error) {
             Task::Money(_, reply) => {
                 let _ = reply.send(Err(why()));
             }
-            Task::Bulk(_, _, reply) => {
+            Task::Bulk(_, _, reply, _) => {
                 let _ = reply.send(Err(why()));
             }
         }

@@ -2,7 +2,7 @@
 //! these alone and the log's key, every leaf is hashed anew, the root compared with what was signed, and all balances
 //! and reservations kept anew. There is nothing personal in it: the parts of payer and payee are hashes.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use serde::{Deserialize, Serialize};
 
@@ -75,8 +75,9 @@ pub struct Broken {
 pub struct Auditor {
     frontier: Frontier,
     audited: Audited,
-    open: HashMap<TransferId, (AccountId, i64)>,
-    captured: Option<(TransferId, i64)>,
+    open: HashMap<TransferId, HoldCore>,
+    captured: Option<HoldCore>,
+    reversed: HashSet<TransferId>,
     signed: bool,
     line: u64,
 }
@@ -131,13 +132,19 @@ impl Auditor {
             return Err("the posting says that it stands elsewhere".into());
         }
         let completes = core.refers == Some(core.transfer);
-        if completes != self.captured.is_some()
-            || self.captured.take().is_some_and(|captured| captured != (core.transfer, core.amount))
-        {
+        let is_it = |hold: &HoldCore| {
+            let ours = (core.transfer, core.from, core.to, core.amount, core.currency);
+            (hold.transfer, hold.from, hold.to, hold.amount, hold.currency) == ours
+        };
+        if completes != self.captured.is_some() || self.captured.take().is_some_and(|hold| !is_it(&hold)) {
             return Err("the posting is not what was captured".into());
         }
-        if core.kind == PostingKind::Reversal && core.refers.is_none() {
-            return Err("it takes nothing back".into());
+        match (core.kind, core.refers) {
+            (PostingKind::Reversal, None) => return Err("it takes nothing back".into()),
+            (PostingKind::Reversal, Some(original)) if !self.reversed.insert(original) => {
+                return Err("it takes back what was taken back before".into());
+            }
+            _ => {}
         }
         let currency = core.currency.to_string();
         for (account, amount) in [(core.from, -core.amount), (core.to, core.amount)] {
@@ -153,19 +160,24 @@ impl Auditor {
             return Err("the reservation says that it stands elsewhere".into());
         }
         if core.state.is_open() {
-            *self.audited.held.entry(core.from).or_default() += core.amount;
-            let before = self.open.insert(core.transfer, (core.from, core.amount));
+            let held = self.audited.held.entry(core.from).or_default();
+            *held = held.checked_add(core.amount).ok_or("more is reserved than can be counted")?;
+            let before = self.open.insert(core.transfer, core.clone());
             return before.map_or(Ok(()), |_| Err("it is reserved twice".into()));
         }
-        let Some((from, reserved)) = self.open.remove(&core.transfer) else {
-            return Err("what ends was not reserved".into());
-        };
-        if from != core.from || core.amount > reserved {
-            return Err("more was captured than was reserved".into());
+        let began = self.open.remove(&core.transfer).ok_or("what ends was not reserved")?;
+        let terms = |of: &HoldCore| (of.from, of.to, of.currency, of.capturer, of.until_us);
+        if terms(&began) != terms(core) {
+            return Err("it ends as another reservation than it began".into());
         }
-        *self.audited.held.entry(from).or_default() -= reserved;
-        if core.state == HoldState::Captured {
-            self.captured = Some((core.transfer, core.amount));
+        let is_captured = core.state == HoldState::Captured;
+        if core.amount > began.amount || is_captured != (core.amount > 0) {
+            return Err("not what was reserved is captured".into());
+        }
+        let held = self.audited.held.entry(began.from).or_default();
+        *held = held.checked_sub(began.amount).ok_or("less is reserved than ends")?;
+        if is_captured {
+            self.captured = Some(core.clone());
         }
         Ok(())
     }

@@ -76,6 +76,8 @@ refusals! {
         "An account would hold more than the ledger can count. Order less, or use another account.";
     LinkedRefused = 18, "linked_refused", 422,
         "Another order of the same linked bulk was refused, so none was carried out. Mend that one and order all anew.";
+    HoldTerms = 19, "hold_out_of_range", 422,
+        "The reservation would end in the past, or more than 31 days ahead. Give another time.";
 }
 
 impl fmt::Display for Refusal {
@@ -95,7 +97,8 @@ mod tests {
         let codes: Vec<&str> = Refusal::ALL.iter().map(|r| r.code()).collect();
         let stable = "bad_check_digit not_found amount_malformed amount_not_positive amount_too_large account_under_review \
                       own_account hold_ended already_reversed capture_too_large same_account currency_mismatch \
-                      account_closed account_frozen insufficient_funds limit_exceeded overflow linked_refused";
+                      account_closed account_frozen insufficient_funds limit_exceeded overflow linked_refused \
+                      hold_out_of_range";
         assert_eq!(codes.join(" "), stable);
         for (place, refusal) in Refusal::ALL.iter().enumerate() {
             assert_eq!(*refusal as usize, place + 1, "numbered in order of precedence");

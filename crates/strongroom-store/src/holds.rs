@@ -185,10 +185,10 @@ pub fn at(connection: &mut dyn Connection, sequence: i64) -> Result<Option<HoldR
     connection.query(&sql, &[Value::Int(sequence), Value::Int(sequence)])?.first().map(hold_row).transpose()
 }
 
-/// Ids of reservations in these two states whose time is over.
-pub fn due(connection: &mut dyn Connection, open: [i64; 2], now_us: i64, limit: i64) -> Result<Vec<Id>> {
-    let sql = "SELECT id FROM holds WHERE state IN (?, ?) AND until_us <= ? ORDER BY until_us LIMIT ?";
-    let values = [Value::Int(open[0]), Value::Int(open[1]), Value::Int(now_us), Value::Int(limit)];
+/// Ids of reservations in these two states whose time is over, behind some of them.
+pub fn due(connection: &mut dyn Connection, open: [i64; 2], now_us: i64, limit: i64, behind: i64) -> Result<Vec<Id>> {
+    let sql = "SELECT id FROM holds WHERE state IN (?, ?) AND until_us <= ? ORDER BY until_us, id LIMIT ? OFFSET ?";
+    let values = [Value::Int(open[0]), Value::Int(open[1]), Value::Int(now_us), Value::Int(limit), Value::Int(behind)];
     connection.query(sql, &values)?.iter().map(|row| row.array::<16>(0)).collect()
 }
 

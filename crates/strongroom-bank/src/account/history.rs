@@ -107,8 +107,7 @@ impl Bank {
             return Err(Error::field("to", "out_of_range", "The end has to come after the beginning."));
         }
         self.note_account(caller, id).await?;
-        let (keys, caller, now_us, checkpoint) =
-            (self.keys.clone(), caller.clone(), clock::now_us(), self.checkpoint());
+        let (keys, caller, now_us) = (self.keys.clone(), caller.clone(), clock::now_us());
         self.read_at_once(move |c| {
             let seen = sessions::see(c, &keys, &caller, now_us)?;
             let row = readable(c, &keys, &seen, id)?;
@@ -132,6 +131,8 @@ impl Bank {
                 }
             }
             lines_of.reverse();
+            let block = log::last_block(c)?.ok_or_else(|| Error::Integrity("the log has no block".into()))?;
+            let checkpoint = block.note;
             Ok(Statement { account, from_us, until_us, opening, closing, lines: lines_of, checkpoint })
         })
         .await
@@ -202,6 +203,6 @@ fn lines(
     let sequences: Vec<i64> = entries.iter().map(|e| e.sequence).collect();
     let postings = store::by_sequences(connection, &sequences)?;
     let postings: std::collections::HashMap<i64, _> = postings.iter().map(|p| (p.sequence, p)).collect();
-    let with_posting = entries.iter().filter_map(|e| Some((e, *postings.get(&e.sequence)?)));
-    with_posting.map(|(e, p)| entry(keys, caller, e, p)).collect()
+    let missing = || Error::Integrity("an entry has no posting".into());
+    entries.iter().map(|e| entry(keys, caller, e, postings.get(&e.sequence).ok_or_else(missing)?)).collect()
 }

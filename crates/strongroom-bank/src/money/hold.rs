@@ -8,6 +8,7 @@ use strongroom_ledger::money::Currency;
 use strongroom_ledger::refusal::Refusal;
 use strongroom_store::Id;
 use strongroom_store::holds::{self, HoldEnd, HoldRow};
+use strongroom_store::identity;
 
 use super::{Command, Effects, Intent, Move, Parts, Posted, Status, Terms, View, post, see_accounts};
 use crate::factor::NOBODY;
@@ -280,6 +281,11 @@ pub(crate) fn pending(tx: &mut Tx<'_>, id: TransferId) -> Result<HoldRow> {
 
 /// Posts what the bank approves: every rule is asked again, as things are now. Nothing is written on a refusal.
 pub(crate) fn approve(tx: &mut Tx<'_>, hold: HoldRow, ending: &Ending) -> Result<Posted> {
+    let device = identity::devices(tx.connection, &[hold.device])?.pop();
+    if !device.is_some_and(|row| row.revoked_us.is_none() && row.check(tx.keys).is_ok()) {
+        let detail = "The device that ordered it was revoked since: refuse it, and let it be ordered anew.".to_owned();
+        return Err(Error::Conflict { code: "request_void", detail });
+    }
     let mut view = View::of_holds(tx, std::slice::from_ref(&hold))?;
     let broken = || Error::Integrity("a reservation's currency is unknown".into());
     let intent = Intent {
@@ -305,6 +311,9 @@ pub(crate) fn approve(tx: &mut Tx<'_>, hold: HoldRow, ending: &Ending) -> Result
 /// Frees what the bank does not approve, or what the payer withdraws.
 pub(crate) fn refuse(tx: &mut Tx<'_>, hold: HoldRow, ending: &Ending) -> Result<()> {
     let mut view = View::of_holds(tx, std::slice::from_ref(&hold))?;
+    if !view.accounts.contains_key(&hold.from) {
+        return Err(Error::Refused(Refusal::AccountUnderReview));
+    }
     let mut effects = Effects::default();
     release(tx, &mut view, &mut effects, hold, HoldState::Refused, ending);
     Ok(effects.write(tx, &view)?)
@@ -312,13 +321,26 @@ pub(crate) fn refuse(tx: &mut Tx<'_>, hold: HoldRow, ending: &Ending) -> Result<
 
 /// Whether the time of some reservation is over.
 pub(crate) fn is_any_due(connection: &mut dyn strongroom_sql::Connection, now_us: i64) -> Result<bool> {
-    Ok(!holds::due(connection, OPEN, now_us, 1)?.is_empty())
+    Ok(!holds::due(connection, OPEN, now_us, 1, 0)?.is_empty())
 }
 
 /// Ends reservations whose time is over. Answers how many.
 pub(crate) fn expire(tx: &mut Tx<'_>) -> Result<usize> {
-    let ids = holds::due(tx.connection, OPEN, tx.now_us, DUE_AT_ONCE)?;
-    let rows = holds::by_ids(tx.connection, &ids, true)?;
+    let (mut count, mut passed) = (0, 0);
+    // What cannot be ended, since its row or its account is under review, keeps no other waiting.
+    while count == 0 {
+        let ids = holds::due(tx.connection, OPEN, tx.now_us, DUE_AT_ONCE, passed)?;
+        if ids.is_empty() {
+            break;
+        }
+        passed += ids.len() as i64;
+        count = expire_these(tx, &ids)?;
+    }
+    Ok(count)
+}
+
+fn expire_these(tx: &mut Tx<'_>, ids: &[Id]) -> Result<usize> {
+    let rows = holds::by_ids(tx.connection, ids, true)?;
     // A row that was written by SQL frees nothing.
     let due: Vec<HoldRow> = rows.into_iter().filter(|row| row.check(tx.keys).is_ok()).collect();
     let mut view = View::of_holds(tx, &due)?;
@@ -326,11 +348,10 @@ pub(crate) fn expire(tx: &mut Tx<'_>) -> Result<usize> {
     let ending = Ending { person: NOBODY, order_id: None, authority: EXPIRY, order_hash: [0; 32] };
     let mut count = 0;
     for hold in due {
-        if !view.accounts.contains_key(&hold.from) {
-            continue;
+        if view.accounts.contains_key(&hold.from) {
+            release(tx, &mut view, &mut effects, hold, HoldState::Expired, &ending);
+            count += 1;
         }
-        release(tx, &mut view, &mut effects, hold, HoldState::Expired, &ending);
-        count += 1;
     }
     effects.write(tx, &view)?;
     Ok(count)

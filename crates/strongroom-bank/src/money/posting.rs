@@ -29,14 +29,15 @@ pub(super) struct Move {
 }
 
 impl Move {
-    pub(super) fn of(command: &Command, intent: &Intent) -> Self {
+    pub(super) fn of(command: &Command, intent: &Intent, is_payers: bool) -> Self {
         let device = DeviceId(command.device);
         let (kind, refers) = match command.action {
             Action::Post(kind) => (kind, None),
             Action::Reverse(original) => (PostingKind::Reversal, Some(original)),
             _ => (PostingKind::Transfer, None),
         };
-        let is_customers = kind == PostingKind::Transfer;
+        // Who gives back what they were paid does so as a customer.
+        let is_customers = kind == PostingKind::Transfer || (kind == PostingKind::Reversal && is_payers);
         Move {
             transfer: command.transfer,
             kind,

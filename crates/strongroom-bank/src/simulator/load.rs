@@ -166,7 +166,7 @@ impl Run<'_> {
                 .unzip();
             let linked = !self.dice.one_in(3);
             let (reply, answer) = oneshot::channel();
-            return (vec![Task::Bulk(commands, linked, reply)], vec![Asked::Bulk { items, linked, answer }]);
+            return (vec![Task::Bulk(commands, linked, reply, None)], vec![Asked::Bulk { items, linked, answer }]);
         }
         let count = 1 + self.dice.below(8);
         let one = |_| {
@@ -249,7 +249,7 @@ impl Run<'_> {
             Order::Transfer { from, to, amount } => (Action::Post(PostingKind::Transfer), intent(from, to, amount)),
             Order::Deposit { to, amount } => (Action::Post(PostingKind::Deposit), intent(CASH, to, amount)),
             Order::Hold { from, to, amount, capturer, until_us } => {
-                (Action::Reserve { capturer: person_id(capturer), until_us }, intent(from, to, amount))
+                (Action::Reserve { capturer: person_id(capturer), until_us: Some(until_us) }, intent(from, to, amount))
             }
             Order::Capture { transfer: of, amount } => (Action::Capture(transfer(of)), known(amount, false)),
             Order::Release { transfer: of } => (Action::Release(transfer(of)), known(None, false)),

@@ -227,6 +227,12 @@ impl Shadow {
                 if let Err(refused) = self.check(from, to, amount, 0) {
                     return Answer::Refused(refused);
                 }
+                if amount > APPROVAL_ABOVE {
+                    return Answer::Refused("limit_exceeded");
+                }
+                if until_us <= now_us || until_us > now_us + 31 * 24 * 3_600_000_000 {
+                    return Answer::Refused("hold_out_of_range");
+                }
                 self.reserve(name, Hold { from, to, amount, capturer: Some(capturer), until_us, is_open: true });
                 Answer::Done { status: "held", amount }
             }

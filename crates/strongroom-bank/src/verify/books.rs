@@ -129,6 +129,10 @@ impl Books {
     /// It is not any more; what was captured is posted at the next place.
     pub(super) fn ended(&mut self, row: &HoldRow) -> Result<()> {
         let Some(end) = &row.end else { return Ok(()) };
+        let is_captured = row.state == HoldState::Captured as i64;
+        if end.amount > row.amount || is_captured != (end.amount > 0) {
+            return Err(integrity(format!("reservation at sequence {}: not what was reserved ended", row.sequence)));
+        }
         self.accounts.entry(row.from).or_default().held -= row.amount;
         if row.state == HoldState::Captured as i64 {
             self.captured.insert(row.id, (row.from, row.to, end.amount, end.sequence + 1));

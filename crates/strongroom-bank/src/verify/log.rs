@@ -127,7 +127,9 @@ fn behind(connection: &mut dyn Connection, keys: &Keyring, from: i64, until: i64
 
 fn fact_kind(row: &FactRow) -> Result<Kind> {
     let kind = row.core.first().copied().and_then(Kind::of_core);
-    let kind = kind.ok_or_else(|| integrity(format!("leaf {}: its fact has an unknown kind", row.position)))?;
+    // Postings, reservations and refusals stand in tables of their own.
+    let kind = kind.filter(|kind| !matches!(kind, Kind::Posting | Kind::Hold | Kind::Refusal));
+    let kind = kind.ok_or_else(|| integrity(format!("leaf {}: its fact is of no kind that is one", row.position)))?;
     if kind == Kind::LogKey && !LogKeyCore::decode(&row.core).is_ok_and(|core| core.verify()) {
         let what = format!("leaf {}: the change of the log's key is not signed by both keys", row.position);
         return Err(integrity(what));

@@ -272,7 +272,13 @@ fn check_order(order: &[u8], core: &PostingCore, verified: &mut Verified) -> Res
         let order = TransferOrder::parse(order).map_err(unreadable)?;
         match order.hold {
             // A part of what was reserved may have been captured.
-            Some(_) if completes_hold(core) => check_amount_at_most(&order.amount, core)?,
+            Some(hold) if completes_hold(core) => {
+                if hold.until_us.is_some_and(|until_us| core.time_us > until_us) {
+                    return Err(ReceiptError::OtherOrder("it was captured after its time"));
+                }
+                check_amount_at_most(&order.amount, core)?;
+            }
+            Some(_) => return Err(ReceiptError::OtherOrder("it was to be reserved, and was posted at once")),
             _ => check_amount(&order.amount, core)?,
         }
         if completes_hold(core) {

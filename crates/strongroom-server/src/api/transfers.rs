@@ -25,8 +25,7 @@ pub async fn place(State(app): State<Arc<App>>, SignedIn(caller): SignedIn, sign
 /// `POST /v1/transfers/bulk`
 pub async fn bulk(State(app): State<Arc<App>>, SignedIn(caller): SignedIn, bulk: SignedBulk) -> Answer {
     let SignedBulk { signed, turn } = bulk;
-    let results = app.bank.bulk(&caller, signed.signature.as_deref(), &signed.body).await?;
-    drop(turn);
+    let results = app.bank.bulk(&caller, signed.signature.as_deref(), &signed.body, turn).await?;
     let results = results
         .into_iter()
         .map(|result| {
@@ -55,7 +54,7 @@ pub async fn deposit(State(app): State<Arc<App>>, SignedIn(caller): SignedIn, si
     Ok(placed(app.bank.deposit(order).await?))
 }
 
-/// `POST /v1/cash/withdrawals`: the customer agrees by a code or by a signature over the same body.
+/// `POST /v1/cash/withdrawals`: the customer agrees by a code, or by a signature over the teller's.
 pub async fn withdraw(
     State(app): State<Arc<App>>,
     SignedIn(caller): SignedIn,

@@ -241,7 +241,10 @@ fn money() -> Vec<Operation> {
             .body::<CashOrder>()
             .signed("cash")
             .takes_header("x-customer-code", "A code of the customer's authenticator, or one on paper.")
-            .takes_header("x-customer-signature", "Or a signature of their device over the same body.")
+            .takes_header(
+                "x-customer-signature",
+                "Or a JWS of their device, with `typ` `cash`, over the value of `x-jws-signature`.",
+            )
             .gives::<Transfer>(200)
             .gives::<Transfer>(201)
             .refuses(&[404, 409, 429]),

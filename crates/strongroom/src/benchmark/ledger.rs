@@ -100,7 +100,8 @@ async fn carry_out(bank: &Arc<Bank>, callers: &[Caller], bulks: Vec<Bulk>) -> Ou
             finish(under_way.join_next().await)?;
         }
         let (bank, caller) = (bank.clone(), callers[at % callers.len()].clone());
-        under_way.spawn(async move { bank.bulk(&caller, Some(&bulk.signature), &bulk.body).await });
+        let turn = bank.turn_for_bulk()?;
+        under_way.spawn(async move { bank.bulk(&caller, Some(&bulk.signature), &bulk.body, turn).await });
     }
     while let Some(done) = under_way.join_next().await {
         finish(Some(done))?;

@@ -142,9 +142,9 @@ fn what_is_reserved_is_captured_released_or_free_again(engine: Engine) {
         let own = own["id"].as_str().expect("an id");
         assert_eq!(refused(&follow_up(ben, "c-4", "capture", own, None).await).0, 404);
         assert_eq!(follow_up(ana, "c-5", "capture", own, None).await.status, 201);
-        for until in ["2020-01-01T00:00:00Z", "2999-01-01T00:00:00Z"] {
-            let wrong = ana.order(&scene.order("h-4", "1.00", json!({"until": until}))).await;
-            assert_eq!(wrong.status, 422, "{until}");
+        for (id, until) in [("h-4", "2020-01-01T00:00:00Z"), ("h-6", "2999-01-01T00:00:00Z")] {
+            let wrong = ana.order(&scene.order(id, "1.00", json!({"until": until}))).await;
+            assert_eq!(refused(&wrong), (422, "hold_out_of_range".into()), "{until}");
         }
         // A signature for one thing is none for another.
         let held = scene.hold("h-5", "1.00").await;
@@ -198,6 +198,8 @@ fn large_transfers_wait_for_a_second_person(engine: Engine) {
         assert_eq!(scene.account().await, ["250100.00", "100000.01", "150099.99"], "it is reserved meanwhile");
         let over = ana.order(&transfer("t-2", &scene.from, &scene.to, "150100.00")).await;
         assert_eq!(refused(&over), (422, "insufficient_funds".into()), "funds come before approval");
+        let around = ana.order(&scene.order("h-1", "100000.01", json!({"capturer": ana.id}))).await;
+        assert_eq!(refused(&around), (422, "limit_exceeded".into()), "a reservation is no way around it");
         assert_eq!(refused(&follow_up(&scene.ben, "c-1", "capture", &first, None).await).0, 404);
         let pending = manager.client.approvals(true, None, 50).await.expect("a manager may look").items;
         assert_eq!(pending.len(), 1);
@@ -317,7 +319,8 @@ fn cash_is_paid_out_when_the_customer_agrees() {
             scene.teller.client.withdraw(&scene.teller.signer(), &order(id), code, now_s()).await
         };
         let body = serde_json::to_string(&order("w-0")).expect("JSON");
-        let alone = signed_cash(&scene.teller, &body, None).await;
+        let signature = scene.teller.sign_as(&scene.teller.device, "cash", &scene.teller.origin, 300, &body);
+        let alone = signed_cash(&scene.teller, &body, &signature, None).await;
         assert_eq!(refused(&alone), (403, "consent_required".into()));
         assert_eq!(pay("w-1", "000000").await.expect_err("a wrong code").code(), Some("consent_refused"));
         clock.set(60);
@@ -327,21 +330,27 @@ fn cash_is_paid_out_when_the_customer_agrees() {
         assert_eq!(scene.account().await[0], "60.00");
         assert_eq!(pay("w-1", &code).await.expect("the same order").id, paid.id, "once");
         assert_eq!(pay("w-2", &code).await.expect_err("a code counts once").code(), Some("consent_refused"));
-        // Or by their own device's signature over the very same order.
+        // Who may not pay out learns nothing of a code, and burns none.
+        clock.set(120);
+        let next = code_at(&scene.ana.totp_secret, now_s() + 120);
+        let by_customer = scene.ben.client.withdraw(&scene.ben.signer(), &order("w-2"), &next, now_s()).await;
+        assert_eq!(by_customer.expect_err("not a teller").code(), Some("forbidden"));
+        // Or by their own device's signature over the teller's.
         let body = serde_json::to_string(&order("w-3")).expect("JSON");
-        let by_ben = scene.ben.sign_as(&scene.ben.device, "cash", &scene.ben.origin, 300, &body);
-        assert_eq!(refused(&signed_cash(&scene.teller, &body, Some(&by_ben)).await).1, "bad_signature");
-        let by_ana = scene.ana.sign_as(&scene.ana.device, "cash", &scene.ana.origin, 300, &body);
-        assert_eq!(signed_cash(&scene.teller, &body, Some(&by_ana)).await.status, 201);
+        let by_teller = scene.teller.sign_as(&scene.teller.device, "cash", &scene.teller.origin, 300, &body);
+        let consent = |who: &Customer, of: &str| who.sign_as(&who.device, "cash", &who.origin, 300, of);
+        let send = async |consent: &str| signed_cash(&scene.teller, &body, &by_teller, Some(consent)).await;
+        assert_eq!(refused(&send(&consent(&scene.ben, &by_teller)).await).1, "bad_signature");
+        assert_eq!(refused(&send(&consent(&scene.ana, &body)).await).1, "bad_signature", "over the order alone");
+        assert_eq!(send(&consent(&scene.ana, &by_teller)).await.status, 201);
         assert_eq!(scene.account().await[0], "20.00");
         assert!(scene.ana.client.receipt(&paid.id).await.is_ok(), "the customer has a receipt");
     });
     bank.verify();
 }
 
-async fn signed_cash(teller: &Customer, body: &str, consent: Option<&str>) -> Answer {
-    let signature = teller.sign_as(&teller.device, "cash", &teller.origin, 300, body);
-    let mut content = Content::signed(Bytes::copy_from_slice(body.as_bytes()), &signature).expect("it is text");
+async fn signed_cash(teller: &Customer, body: &str, signature: &str, consent: Option<&str>) -> Answer {
+    let mut content = Content::signed(Bytes::copy_from_slice(body.as_bytes()), signature).expect("it is text");
     if let Some(consent) = consent {
         content = content.with_header("x-customer-signature", consent).expect("it is text");
     }
