@@ -236,26 +236,7 @@ impl Shadow {
                 self.reserve(name, Hold { from, to, amount, capturer: Some(capturer), until_us, is_open: true });
                 Answer::Done { status: "held", amount }
             }
-            Order::Capture { transfer, amount } => {
-                let Some((from, to, whole)) = known else { return Answer::Refused("not_found") };
-                let amount = amount.unwrap_or(whole);
-                let hold = match self.holds.get(&transfer) {
-                    Some(hold) if hold.capturer == Some(person) => hold.clone(),
-                    _ => return Answer::Refused("not_found"),
-                };
-                if !hold.is_open || hold.until_us <= now_us {
-                    return Answer::Refused("hold_ended");
-                }
-                if amount > hold.amount {
-                    return Answer::Refused("capture_too_large");
-                }
-                if let Err(refused) = self.check(from, to, amount, hold.amount) {
-                    return Answer::Refused(refused);
-                }
-                self.end_hold(transfer);
-                self.post(transfer, from, to, amount, false);
-                Answer::Done { status: "captured", amount }
-            }
+            Order::Capture { transfer, amount } => self.capture(person, transfer, amount, known, now_us),
             Order::Release { transfer } => {
                 if known.is_none() {
                     return Answer::Refused("not_found");
@@ -292,6 +273,34 @@ impl Shadow {
                 }
             }
         }
+    }
+
+    fn capture(
+        &mut self,
+        person: usize,
+        transfer: u64,
+        amount: Option<i64>,
+        known: Option<(usize, usize, i64)>,
+        now_us: i64,
+    ) -> Answer {
+        let Some((from, to, whole)) = known else { return Answer::Refused("not_found") };
+        let amount = amount.unwrap_or(whole);
+        let hold = match self.holds.get(&transfer) {
+            Some(hold) if hold.capturer == Some(person) => hold.clone(),
+            _ => return Answer::Refused("not_found"),
+        };
+        if !hold.is_open || hold.until_us <= now_us {
+            return Answer::Refused("hold_ended");
+        }
+        if amount > hold.amount {
+            return Answer::Refused("capture_too_large");
+        }
+        if let Err(refused) = self.check(from, to, amount, hold.amount) {
+            return Answer::Refused(refused);
+        }
+        self.end_hold(transfer);
+        self.post(transfer, from, to, amount, false);
+        Answer::Done { status: "captured", amount }
     }
 
     fn check(&self, from: usize, to: usize, amount: i64, freed: i64) -> Result<(), &'static str> {
