@@ -24,7 +24,7 @@ use strongroom_store::{Connection, Id};
 
 use posting::{Move, first_answers, post};
 
-use crate::factor::NOBODY;
+use crate::factor::{NOBODY, step_up};
 use crate::keyring::Keyring;
 use crate::rows::Authenticated;
 use crate::tx::{Tx, fact_commitment};
@@ -326,6 +326,9 @@ impl View {
                 let spoils = spent.body_hash != command.order_hash || spent.refusal.is_some();
                 return spoils.then_some((at, None));
             }
+            if self.is_fresh_enough(command, now_us).is_err() {
+                return Some((at, None));
+            }
             if let Some(before) = met.insert(key, command.order_hash) {
                 return (before != command.order_hash).then_some((at, None));
             }
@@ -371,6 +374,16 @@ impl View {
             Some(device) if device.person == person.id && device.revoked_us.is_none() => Ok(()),
             Some(_) => Err(Error::bad_signature("the signing device is revoked or another person's")),
             None => Err(Error::bad_signature("the signing device is not known")),
+        }
+    }
+
+    /// A large sum asks for a factor given again: a session that was left open moves little.
+    fn is_fresh_enough(&self, command: &Command, now_us: i64) -> Result<()> {
+        let is_customers = matches!(command.action, Action::Post(PostingKind::Transfer) | Action::Reserve { .. });
+        let is_large = command.intent.as_ref().is_ok_and(|intent| intent.amount > command.approval_above);
+        match self.sessions.get(&command.session) {
+            Some(session) if is_customers && is_large => step_up(session.factor_us, now_us),
+            _ => Ok(()),
         }
     }
 
@@ -473,6 +486,9 @@ fn place_decided(
     let key = (command.person, command.order_id.clone());
     if let Some(spent) = view.orders.get(&key) {
         return replay(view, spent, command);
+    }
+    if refused.is_none() {
+        view.is_fresh_enough(command, tx.now_us)?;
     }
     let decided = refused.map_or_else(|| view.decide(command, tx.now_us), Err);
     // Nothing below this line may fail.

@@ -45,6 +45,9 @@ pub async fn place(State(app): State<Arc<App>>, member: Member, posted: Posted) 
         Ok(made) => return Redirect::to(&format!("/transfers/{}?done=sent", made.id)).into_response(),
         Err(error) => error,
     };
+    if matches!(error, Error::Forbidden { code: "step_up_required", .. }) {
+        return Redirect::to("/step-up").into_response();
+    }
     let (status, trouble) = reply::trouble(&error);
     match form_page(&app, &member, &|name| posted.text(name), trouble).await {
         Ok(page) => reply::page(status, &page),

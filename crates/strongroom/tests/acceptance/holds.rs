@@ -427,3 +427,32 @@ fn a_bulk_is_signed_as_a_whole_and_linked_orders_are_carried_out_together() {
     });
     bank.verify();
 }
+
+#[test]
+fn checklist_18_a_large_transfer_needs_a_fresh_factor() {
+    let (bank, clock) = TestBank::open_with_clock();
+    block_on(async {
+        let mut scene = Scene::set(&bank).await;
+        scene.teller.deposit(&scene.from, "250000.00").await;
+        for ahead_s in [290, 580, 620] {
+            clock.set(ahead_s);
+            scene.ana.session = bank.client().refresh(&scene.ana.session.refresh_token).await.expect("in time");
+            scene.ana.moved_to(&bank);
+        }
+        let large = transfer("t-1", &scene.from, &scene.to, "100000.01");
+        let sign = |body: &str| scene.ana.sign_as(&scene.ana.device, "order", &scene.ana.origin, 900, body);
+        let stale = scene.ana.send(&large, &sign(&large)).await;
+        assert_eq!(refused(&stale), (403, "step_up_required".into()));
+        let small = transfer("t-2", &scene.from, &scene.to, "10.00");
+        assert_eq!(scene.ana.send(&small, &sign(&small)).await.status, 201, "a small one needs none");
+        let code = code_at(&scene.ana.totp_secret, now_s() + 620);
+        scene.ana.session = scene.ana.client.step_up("totp", &code).await.expect("the code is right");
+        scene.ana.moved_to(&bank);
+        let fresh = scene
+            .ana
+            .send(&large, &scene.ana.sign_as(&scene.ana.device, "order", &scene.ana.origin, 900, &large))
+            .await;
+        assert_eq!(fresh.status, 201, "nothing was spent by the first try");
+    });
+    bank.verify();
+}
