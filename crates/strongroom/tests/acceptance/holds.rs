@@ -442,7 +442,8 @@ fn checklist_18_a_large_transfer_needs_a_fresh_factor() {
         let large = transfer("t-1", &scene.from, &scene.to, "100000.01");
         let sign = |body: &str| scene.ana.sign_as(&scene.ana.device, "order", &scene.ana.origin, 900, body);
         let stale = scene.ana.send(&large, &sign(&large)).await;
-        assert_eq!(refused(&stale), (403, "step_up_required".into()));
+        assert_eq!(stale.status, 403, "{}", String::from_utf8_lossy(&stale.body));
+        assert_eq!(refused(&stale).1, "step_up_required");
         let small = transfer("t-2", &scene.from, &scene.to, "10.00");
         assert_eq!(scene.ana.send(&small, &sign(&small)).await.status, 201, "a small one needs none");
         let code = code_at(&scene.ana.totp_secret, now_s() + 620);
