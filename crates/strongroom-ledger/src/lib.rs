@@ -4,6 +4,7 @@
 //! **Absence:** no I/O, no clock and no randomness. Times, ids and salts are arguments, and the
 //! same arguments always give the same answer.
 
+pub mod action;
 pub mod decide;
 pub mod export;
 pub mod id;
