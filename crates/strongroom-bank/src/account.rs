@@ -3,7 +3,6 @@
 mod change;
 mod history;
 
-pub use change::AccountChange;
 pub use history::{BalanceAt, Statement, Total, Wanted, totals};
 
 use strongroom_crypto::random;

@@ -9,6 +9,7 @@ use strongroom_crypto::digest::sha256;
 use strongroom_crypto::random;
 use strongroom_identity::credential;
 use strongroom_identity::role::{self, Permission, Role};
+use strongroom_ledger::decide::Posting;
 use strongroom_ledger::id::{AccountId, ApprovalId, PersonId, SessionId, TransferId};
 use strongroom_ledger::leaf::Authority;
 use strongroom_ledger::order::ApprovalOrder;
@@ -20,7 +21,7 @@ use strongroom_store::{Id, identity, roles as role_rows};
 use crate::audit::Event;
 use crate::factor::{step_up, write_person};
 use crate::key_order::{KeyName, KeyOrder};
-use crate::money::{Intent, hold};
+use crate::money::hold;
 use crate::orders::Verified;
 use crate::people::NewPerson;
 use crate::rows::Authenticated;
@@ -287,22 +288,28 @@ impl Bank {
 }
 
 /// The request that a transfer over the limit be carried out.
-pub(crate) fn transfer_request(tx: &mut Tx<'_>, hold: &HoldRow, intent: &Intent) -> ApprovalRow {
+pub(crate) fn transfer_request(tx: &mut Tx<'_>, hold: &HoldRow, posting: &Posting) -> ApprovalRow {
     let request = Request::Transfer {
         transfer: TransferId(hold.id),
-        from: intent.from,
-        to: intent.to,
-        amount: intent.currency.format_amount(intent.amount),
-        currency: intent.currency.to_string(),
+        from: posting.from,
+        to: posting.to,
+        amount: posting.currency.format_amount(posting.amount),
+        currency: posting.currency.to_string(),
         order_hash: hex::encode(&hold.order_hash),
     };
+    // Texts and numbers alone are always JSON.
+    let request = serde_json::to_vec(&request).unwrap_or_default();
+    pending(tx, hold.id, hold.person, request, hold.until_us)
+}
+
+/// A request that nobody has decided on yet.
+fn pending(tx: &Tx<'_>, id: Id, person: Id, request: Vec<u8>, expires_us: i64) -> ApprovalRow {
     let mut row = ApprovalRow {
-        id: hold.id,
-        person: hold.person,
-        // Texts and numbers alone are always JSON.
-        request: serde_json::to_vec(&request).unwrap_or_default(),
+        id,
+        person,
+        request,
         created_us: tx.now_us,
-        expires_us: hold.until_us,
+        expires_us,
         status: Status::Pending as i64,
         decided_by: None,
         decided_us: None,
@@ -330,19 +337,8 @@ pub(crate) fn ask(tx: &mut Tx<'_>, caller: &Caller, id: ApprovalId, request: &Re
         return Err(Error::forbidden("own_person", "Nobody asks for roles of their own."));
     }
     check(tx, request)?;
-    let mut row = ApprovalRow {
-        id: id.0,
-        person: caller.person,
-        request: serde_json::to_vec(request).map_err(|e| Error::Internal(e.to_string()))?,
-        created_us: tx.now_us,
-        expires_us: tx.now_us + OPEN_US,
-        status: Status::Pending as i64,
-        decided_by: None,
-        decided_us: None,
-        signature: None,
-        mac: [0; 36],
-    };
-    row.mac = row.expected(tx.keys);
+    let json = serde_json::to_vec(request).map_err(|e| Error::Internal(e.to_string()))?;
+    let row = pending(tx, id.0, caller.person, json, tx.now_us + OPEN_US);
     store::add(tx.connection, &row)?;
     tx.audit(Event::by(caller, "approval.requested").on(id.0))?;
     Ok(view(&row, tx.now_us))

@@ -9,11 +9,11 @@ pub use posting::posted;
 use std::collections::{HashMap, HashSet};
 
 use strongroom_identity::role::{Permission, Permissions};
-use strongroom_ledger::decide::{AccountKind, AccountStatus, AccountView, Entry, Posting, capture, decide, reserve};
+use strongroom_ledger::action::{Action, Asked, Decision, Terms, decide_order};
+use strongroom_ledger::decide::{AccountKind, AccountStatus, AccountView, Entry, Posting};
 use strongroom_ledger::id::{AccountId, PersonId, TransferId};
 use strongroom_ledger::leaf::{self, HoldState, PostingKind};
 use strongroom_ledger::money::Currency;
-use strongroom_ledger::order::HOLD_S_MAX;
 use strongroom_ledger::refusal::Refusal;
 use strongroom_store::accounts::{self, BalanceRow};
 use strongroom_store::approvals::{self, ApprovalRow};
@@ -29,11 +29,6 @@ use crate::keyring::Keyring;
 use crate::rows::Authenticated;
 use crate::tx::{Tx, fact_commitment};
 use crate::{Error, Result, roles};
-
-/// What is reserved without saying until when is free again after a week.
-const HOLD_US: i64 = 7 * 24 * 3_600_000_000;
-/// A transfer waits so long for the bank's approval.
-const APPROVAL_US: i64 = 7 * 24 * 3_600_000_000;
 
 /// A verified order, prepared outside the writer: its parts are hashed and sealed already.
 pub struct Command {
@@ -52,31 +47,11 @@ pub struct Command {
     /// SHA-256 of the exact body.
     pub order_hash: [u8; 32],
     /// What is to move, or why it is refused already.
-    pub intent: std::result::Result<Intent, Refusal>,
+    pub posting: std::result::Result<Posting, Refusal>,
     /// A transfer of more than this waits for the bank's approval.
     pub approval_above: i64,
     /// What its posting or reservation keeps of it.
     pub parts: Parts,
-}
-
-/// What an order asks for.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Action {
-    /// Money moves.
-    Post(PostingKind),
-    /// Money is reserved.
-    Reserve {
-        /// Who may capture it.
-        capturer: Id,
-        /// Until when; left out, a week.
-        until_us: Option<i64>,
-    },
-    /// Reserved money moves, or a part of it.
-    Capture(TransferId),
-    /// Reserved money is free again.
-    Release(TransferId),
-    /// A posting is taken back.
-    Reverse(TransferId),
 }
 
 /// The three parts of a leaf: the core's salt, and the others hashed and sealed.
@@ -92,19 +67,6 @@ pub struct Parts {
     pub payer: Option<Vec<u8>>,
     /// The payee's part, sealed.
     pub payee: Option<Vec<u8>>,
-}
-
-/// What is to move.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Intent {
-    /// The account debited.
-    pub from: AccountId,
-    /// The account credited.
-    pub to: AccountId,
-    /// Minor units.
-    pub amount: i64,
-    /// Of this currency.
-    pub currency: Currency,
 }
 
 /// The answer to an order.
@@ -213,20 +175,12 @@ struct Effects {
     touched: Vec<Id>,
 }
 
-/// What the rules allow.
+/// What the rules allow, with the reservation that it is about.
 enum Decided {
-    Post(Intent, [Entry; 2]),
-    /// How much is reserved on the account then.
-    Reserve(Intent, i64, Terms),
-    Capture(HoldRow, Intent, [Entry; 2]),
+    Post(Posting, [Entry; 2]),
+    Reserve(Posting, Terms),
+    Capture(HoldRow, Posting, [Entry; 2]),
     Release(HoldRow, Currency),
-}
-
-/// How a reservation begins.
-struct Terms {
-    purpose: HoldState,
-    capturer: Id,
-    until_us: i64,
 }
 
 /// See, decide, do for the orders of one batch; answers are in the same order.
@@ -272,23 +226,21 @@ impl View {
         let people = identity::people(connection, &distinct(commands.iter().map(|c| c.person)))?;
         let sessions = identity::sessions(connection, &distinct(commands.iter().map(|c| c.session)))?;
         let devices = identity::devices(connection, &distinct(commands.iter().map(|c| c.device)))?;
-        let wanted = distinct(commands.iter().filter_map(|c| c.intent.as_ref().ok()).flat_map(|i| [i.from.0, i.to.0]));
+        let wanted = distinct(commands.iter().filter_map(|c| c.posting.as_ref().ok()).flat_map(|p| [p.from.0, p.to.0]));
         let (accounts, broken) = see_accounts(connection, keys, &wanted)?;
         let ids: Vec<(Id, &str)> = commands.iter().map(|c| (c.person, c.order_id.as_str())).collect();
         let orders = store::orders(connection, &ids)?;
         let spent: Vec<i64> = orders.iter().filter(|o| o.refusal.is_none()).map(|o| o.sequence).collect();
         let answers = first_answers(connection, keys, &spent)?;
-        let asked = |wanted: fn(&Action) -> Option<TransferId>| -> Vec<Id> {
-            distinct(commands.iter().filter_map(|c| wanted(&c.action)).map(|id| id.0))
-        };
-        let held = asked(|action| match action {
-            Action::Capture(id) | Action::Release(id) => Some(*id),
-            _ => None,
-        });
-        let reversed = asked(|action| match action {
-            Action::Reverse(id) => Some(*id),
-            _ => None,
-        });
+        let (mut held, mut reversed) = (Vec::new(), Vec::new());
+        for command in commands {
+            match command.action {
+                Action::Capture(id) | Action::Release(id) => held.push(id.0),
+                Action::Reverse(id) => reversed.push(id.0),
+                Action::Post(_) | Action::Reserve { .. } => {}
+            }
+        }
+        let (held, reversed) = (distinct(held.into_iter()), distinct(reversed.into_iter()));
         let holds = if held.is_empty() { Vec::new() } else { holds::by_ids(connection, &held, true)? };
         let reversed = if reversed.is_empty() { Vec::new() } else { holds::reversals(connection, &reversed)? };
         let people = keep_true(people, keys);
@@ -342,9 +294,9 @@ impl View {
                     }
                     None
                 }
-                Ok(Decided::Reserve(intent, held, _)) => {
-                    if let Some(account) = dry.accounts.get_mut(&intent.from.0) {
-                        account.held = held;
+                Ok(Decided::Reserve(posting, terms)) => {
+                    if let Some(account) = dry.accounts.get_mut(&posting.from.0) {
+                        account.held = terms.held;
                     }
                     None
                 }
@@ -379,93 +331,42 @@ impl View {
 
     /// A large sum asks for a factor given again: a session that was left open moves little.
     fn is_fresh_enough(&self, command: &Command, now_us: i64) -> Result<()> {
-        let is_customers = matches!(command.action, Action::Post(PostingKind::Transfer) | Action::Reserve { .. });
-        let is_large = command.intent.as_ref().is_ok_and(|intent| intent.amount > command.approval_above);
+        let is_large = command.posting.as_ref().is_ok_and(|posting| posting.amount > command.approval_above);
         match self.sessions.get(&command.session) {
-            Some(session) if is_customers && is_large => step_up(session.factor_us, now_us),
+            Some(session) if command.action.pays() && is_large => step_up(session.factor_us, now_us),
             _ => Ok(()),
         }
     }
 
-    /// The rules: ownership by kind of order, then the ledger's own.
+    /// What the ledger's rules say to it, as its accounts and what it refers to stand.
     fn decide(&self, command: &Command, now_us: i64) -> std::result::Result<Decided, Refusal> {
-        let intent = command.intent.clone()?;
-        if self.broken.contains(&intent.from.0) || self.broken.contains(&intent.to.0) {
+        let posting = command.posting?;
+        if self.broken.contains(&posting.from.0) || self.broken.contains(&posting.to.0) {
             return Err(Refusal::AccountUnderReview);
         }
-        let from = self.accounts.get(&intent.from.0).ok_or(Refusal::NotFound)?;
-        let to = self.accounts.get(&intent.to.0).ok_or(Refusal::NotFound)?;
-        self.is_theirs_to_order(command, from, to)?;
-        let posting = Posting { from: intent.from, to: intent.to, amount: intent.amount, currency: intent.currency };
-        match command.action {
-            Action::Post(PostingKind::Transfer) if intent.amount > command.approval_above => {
-                let until_us = now_us + APPROVAL_US;
-                let terms = Terms { purpose: HoldState::Pending, capturer: NOBODY, until_us };
-                Ok(Decided::Reserve(intent, reserve(&posting, from, to)?, terms))
-            }
-            Action::Post(_) => Ok(Decided::Post(intent, decide(&posting, from, to)?)),
-            Action::Reserve { capturer, until_us } => {
-                let held = reserve(&posting, from, to)?;
-                // Who may capture it is the payer's choice: it is no way around the bank's approval.
-                if intent.amount > command.approval_above {
-                    return Err(Refusal::LimitExceeded);
-                }
-                let until_us = until_us.unwrap_or(now_us + HOLD_US);
-                if until_us <= now_us || until_us > now_us + HOLD_S_MAX * 1_000_000 {
-                    return Err(Refusal::HoldTerms);
-                }
-                let terms = Terms { purpose: HoldState::Held, capturer, until_us };
-                Ok(Decided::Reserve(intent, held, terms))
-            }
-            Action::Capture(id) => {
-                let hold = self.open_hold(id, now_us)?;
-                let entries = capture(&posting, from, to, hold.amount)?;
-                Ok(Decided::Capture(hold.clone(), intent, entries))
-            }
-            Action::Release(id) => Ok(Decided::Release(self.open_hold(id, now_us)?.clone(), intent.currency)),
-            Action::Reverse(original) if self.reversed.contains(&original.0) => Err(Refusal::AlreadyReversed),
-            Action::Reverse(_) => {
-                // What is taken back goes whatever one order of the account may take.
-                let from = AccountView { order_limit: None, ..*from };
-                Ok(Decided::Post(intent, decide(&posting, &from, to)?))
-            }
+        let from = self.accounts.get(&posting.from.0).ok_or(Refusal::NotFound)?;
+        let to = self.accounts.get(&posting.to.0).ok_or(Refusal::NotFound)?;
+        let hold = match command.action {
+            Action::Capture(id) | Action::Release(id) => self.holds.get(&id.0),
+            _ => None,
+        };
+        let permissions = self.permissions.get(&command.person);
+        let asked = Asked {
+            action: command.action,
+            posting,
+            by: PersonId(command.person),
+            may_reverse: permissions.is_some_and(|p| p.allows(Permission::TransfersReverse)),
+            approval_above: command.approval_above,
+            reservation: hold.and_then(hold::reservation),
+            is_reversed: matches!(command.action, Action::Reverse(original) if self.reversed.contains(&original.0)),
+        };
+        match (decide_order(&asked, from, to, now_us)?, hold) {
+            (Decision::Post(entries), _) => Ok(Decided::Post(posting, entries)),
+            (Decision::Reserve(terms), _) => Ok(Decided::Reserve(posting, terms)),
+            (Decision::Capture(entries), Some(hold)) => Ok(Decided::Capture(hold.clone(), posting, entries)),
+            (Decision::Release, Some(hold)) => Ok(Decided::Release(hold.clone(), posting.currency)),
+            (Decision::Capture(_) | Decision::Release, None) => Err(Refusal::NotFound),
         }
-    }
-
-    /// Whether this person may order it of these accounts; what is not theirs is not there.
-    fn is_theirs_to_order(
-        &self,
-        command: &Command,
-        from: &AccountView,
-        to: &AccountView,
-    ) -> std::result::Result<(), Refusal> {
-        let own = |account: &AccountView| account.owner == Some(PersonId(command.person));
-        let is_customers = |account: &AccountView| account.owner.is_some();
-        let theirs = |is_theirs: bool| if is_theirs { Ok(()) } else { Err(Refusal::NotFound) };
-        match command.action {
-            Action::Post(PostingKind::Deposit) if own(to) => Err(Refusal::OwnAccount),
-            Action::Post(PostingKind::Deposit) => theirs(is_customers(to)),
-            Action::Post(PostingKind::Withdrawal) if own(from) => Err(Refusal::OwnAccount),
-            Action::Post(PostingKind::Withdrawal) => theirs(is_customers(from)),
-            Action::Post(_) | Action::Reserve { .. } => theirs(own(from) && is_customers(to)),
-            Action::Capture(id) | Action::Release(id) => {
-                theirs(self.holds.get(&id.0).is_some_and(|hold| hold.capturer == command.person))
-            }
-            // Who was paid may give it back; staff may take it back, not from or for themselves.
-            Action::Reverse(_) if own(from) => theirs(is_customers(to)),
-            Action::Reverse(_) => {
-                let permissions = self.permissions.get(&command.person);
-                theirs(permissions.is_some_and(|p| p.allows(Permission::TransfersReverse)))?;
-                if own(to) { Err(Refusal::OwnAccount) } else { Ok(()) }
-            }
-        }
-    }
-
-    /// A reservation that a capture is still good for. One that waits for approval is not there for this.
-    fn open_hold(&self, id: TransferId, now_us: i64) -> std::result::Result<&HoldRow, Refusal> {
-        let hold = self.holds.get(&id.0).ok_or(Refusal::NotFound)?;
-        let is_open = hold.state == HoldState::Held as i64 && hold.until_us > now_us;
-        if is_open { Ok(hold) } else { Err(Refusal::HoldEnded) }
     }
 }
 
@@ -493,19 +394,19 @@ fn place_decided(
     let decided = refused.map_or_else(|| view.decide(command, tx.now_us), Err);
     // Nothing below this line may fail.
     let outcome = decided.map(|decided| match decided {
-        Decided::Post(intent, entries) => {
+        Decided::Post(posting, entries) => {
             if let Action::Reverse(original) = command.action {
                 view.reversed.insert(original.0);
                 effects.reversals.push((original.0, command.transfer.0));
             }
-            let payer = view.accounts.get(&intent.from.0).and_then(|account| account.owner);
-            let moved = Move::of(command, &intent, payer == Some(PersonId(command.person)));
+            let payer = view.accounts.get(&posting.from.0).and_then(|account| account.owner);
+            let moved = Move::of(command, posting, payer == Some(PersonId(command.person)));
             post(tx, view, effects, &moved, &entries)
         }
-        Decided::Reserve(intent, held, terms) => hold::begin(tx, view, effects, command, &intent, held, &terms),
-        Decided::Capture(hold, intent, entries) => {
+        Decided::Reserve(posting, terms) => hold::begin(tx, view, effects, command, &posting, &terms),
+        Decided::Capture(hold, posting, entries) => {
             let end = hold::Ending::by_customer(command);
-            let posted = hold::capture(tx, view, effects, hold, &intent, &entries, &end);
+            let posted = hold::capture(tx, view, effects, hold, posting, &entries, &end);
             Posted { order_id: command.order_id.clone(), ..posted }
         }
         Decided::Release(hold, currency) => {

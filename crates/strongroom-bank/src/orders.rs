@@ -7,7 +7,9 @@ use strongroom_crypto::digest::sha256;
 use strongroom_crypto::jws;
 use strongroom_crypto::random;
 use strongroom_crypto::sign::PublicKey;
-use strongroom_ledger::id::{AccountId, DeviceId, TransferId};
+use strongroom_ledger::action::Action;
+use strongroom_ledger::decide::Posting;
+use strongroom_ledger::id::{AccountId, DeviceId, PersonId, TransferId};
 use strongroom_ledger::leaf::{self, Authority, BulkProof, PayeePart, PayerPart, PostingKind};
 use strongroom_ledger::money::Currency;
 use strongroom_ledger::number;
@@ -27,7 +29,7 @@ use crate::factor::proof::Proof;
 use crate::keyring::column;
 use crate::keyring::indexes::Field;
 use crate::money::hold::Ending;
-use crate::money::{self, Action, Command, Intent, Parts, Placed};
+use crate::money::{self, Command, Parts, Placed};
 use crate::queue::Lane;
 use crate::rows::Authenticated;
 use crate::sessions::Caller;
@@ -171,13 +173,13 @@ impl Bank {
 
     pub(crate) async fn transfer_command(&self, verified: Verified<TransferOrder>) -> Result<Command> {
         let order = &verified.order;
-        let intent = self.intent(&order.from, &order.to, &order.amount).await?;
-        let owners = self.owners(&intent).await?;
+        let posting = self.posting(&order.from, &order.to, &order.amount).await?;
+        let owners = self.owners(&posting).await?;
         let action = match &order.hold {
             None => Action::Post(PostingKind::Transfer),
             // An account without an owner is refused by the writer.
             Some(hold) => Action::Reserve {
-                capturer: hold.capturer.map(|person| person.0).or(owners[1]).unwrap_or(NOBODY),
+                capturer: hold.capturer.or(owners[1].map(PersonId)).unwrap_or(PersonId(NOBODY)),
                 until_us: hold.until_us,
             },
         };
@@ -185,15 +187,15 @@ impl Bank {
         let order_id = order.order_id.to_string();
         let transfer = TransferId::from_time(clock::now_us(), random::bytes());
         let parts = self.parts(&verified, transfer, owners, &description)?;
-        Ok(verified.command(self, transfer, action, order_id, intent, parts))
+        Ok(verified.command(self, transfer, action, order_id, posting, parts))
     }
 
     /// Places a teller's deposit: the bank's cash account pays, the customer receives.
     pub async fn deposit(&self, verified: Verified<CashOrder>) -> Result<Placed> {
         let order = &verified.order;
         let cash = self.cash_account().to_string();
-        let intent = self.intent(&cash, &order.account, &order.amount).await?;
-        let command = self.cash_command(verified, PostingKind::Deposit, intent).await?;
+        let posting = self.posting(&cash, &order.account, &order.amount).await?;
+        let command = self.cash_command(verified, PostingKind::Deposit, posting).await?;
         self.place(command).await
     }
 
@@ -201,8 +203,8 @@ impl Bank {
     pub async fn withdraw(&self, verified: Verified<CashOrder>, consent: Consent, source: &Source) -> Result<Placed> {
         let order = &verified.order;
         let cash = self.cash_account().to_string();
-        let intent = self.intent(&order.account, &cash, &order.amount).await?;
-        let owner = self.owners(&intent).await?[0];
+        let posting = self.posting(&order.account, &cash, &order.amount).await?;
+        let owner = self.owners(&posting).await?[0];
         let device = match (&consent, owner) {
             (Consent::Signature(signature), Some(owner)) => {
                 let whose = "the customer's consent";
@@ -212,7 +214,7 @@ impl Bank {
             }
             _ => None,
         };
-        let command = self.cash_command(verified, PostingKind::Withdrawal, intent).await?;
+        let command = self.cash_command(verified, PostingKind::Withdrawal, posting).await?;
         let source = source.clone();
         let placed = self
             .change(move |tx| {
@@ -239,13 +241,13 @@ impl Bank {
             return Err(Error::bad_signature("it is about another transfer"));
         }
         let (action, amount, whole) = (order.action, order.amount.clone(), self.stands(id).await?);
-        let intent = match (action, whole) {
+        let posting = match (action, whole) {
             (_, None) => Err(Refusal::NotFound),
             (FollowUp::Reverse, Some(Standing::Posted(posted))) => {
-                Ok(Intent { from: posted.to, to: posted.from, ..posted })
+                Ok(Posting { from: posted.to, to: posted.from, ..posted })
             }
             (FollowUp::Reverse, Some(Standing::Reserved(_))) => Err(Refusal::NotFound),
-            (_, Some(Standing::Posted(intent) | Standing::Reserved(intent))) => part_of(intent, amount.as_ref()),
+            (_, Some(Standing::Posted(posting) | Standing::Reserved(posting))) => part_of(posting, amount.as_ref()),
         };
         let order_id = order.order_id.to_string();
         let (transfer, action, parts) = match action {
@@ -253,25 +255,25 @@ impl Bank {
             FollowUp::Release => (id, Action::Release(id), Parts::default()),
             FollowUp::Reverse => {
                 let transfer = TransferId::from_time(clock::now_us(), random::bytes());
-                let owners = self.owners(&intent).await?;
+                let owners = self.owners(&posting).await?;
                 (transfer, Action::Reverse(id), self.parts(&verified, transfer, owners, "")?)
             }
         };
-        self.place(verified.command(self, transfer, action, order_id, intent, parts)).await
+        self.place(verified.command(self, transfer, action, order_id, posting, parts)).await
     }
 
     async fn cash_command(
         &self,
         verified: Verified<CashOrder>,
         kind: PostingKind,
-        intent: std::result::Result<Intent, Refusal>,
+        posting: std::result::Result<Posting, Refusal>,
     ) -> Result<Command> {
-        let owners = self.owners(&intent).await?;
+        let owners = self.owners(&posting).await?;
         let reference = verified.order.reference.clone().unwrap_or_default();
         let order_id = verified.order.order_id.to_string();
         let transfer = TransferId::from_time(clock::now_us(), random::bytes());
         let parts = self.parts(&verified, transfer, owners, &reference)?;
-        Ok(verified.command(self, transfer, Action::Post(kind), order_id, intent, parts))
+        Ok(verified.command(self, transfer, Action::Post(kind), order_id, posting, parts))
     }
 
     /// What stands under a transfer's id: facts that never change.
@@ -281,16 +283,16 @@ impl Bank {
             if let Some(row) = holds::by_ids(c, &[id.0], false)?.pop() {
                 row.check(&keys)?;
                 let posted = store::transfer(c, &id.0)?.filter(|row| row.check(&keys).is_ok());
-                let reserved = intent_of(row.from, row.to, row.amount, &row.currency).map(Standing::Reserved);
-                let posted = posted.and_then(|row| intent_of(row.from, row.to, row.amount, &row.currency));
+                let reserved = posting_of(row.from, row.to, row.amount, &row.currency).map(Standing::Reserved);
+                let posted = posted.and_then(|row| posting_of(row.from, row.to, row.amount, &row.currency));
                 return Ok(posted.map(Standing::Posted).or(reserved));
             }
             let Some(row) = store::transfer(c, &id.0)? else { return Ok(None) };
             row.check(&keys)?;
             // What took something back is not taken back itself: order anew.
             let is_reversal = row.kind == PostingKind::Reversal as i64;
-            let intent = intent_of(row.from, row.to, row.amount, &row.currency);
-            Ok(intent.filter(|_| !is_reversal).map(Standing::Posted))
+            let posting = posting_of(row.from, row.to, row.amount, &row.currency);
+            Ok(posting.filter(|_| !is_reversal).map(Standing::Posted))
         })
         .await
     }
@@ -303,7 +305,12 @@ impl Bank {
     }
 
     /// Resolves accounts and amount; what is wrong with them is a refusal that the writer records.
-    async fn intent(&self, from: &str, to: &str, amount: &AmountText) -> Result<std::result::Result<Intent, Refusal>> {
+    async fn posting(
+        &self,
+        from: &str,
+        to: &str,
+        amount: &AmountText,
+    ) -> Result<std::result::Result<Posting, Refusal>> {
         let from = match self.resolve(from).await? {
             Ok(from) => from,
             Err(refusal) => return Ok(Err(refusal)),
@@ -314,7 +321,7 @@ impl Bank {
         };
         let parsed = amount.currency.parse::<Currency>().map_err(|_| Refusal::CurrencyMismatch);
         Ok(parsed
-            .and_then(|currency| Ok(Intent { from, to, amount: currency.parse_amount(&amount.amount)?, currency })))
+            .and_then(|currency| Ok(Posting { from, to, amount: currency.parse_amount(&amount.amount)?, currency })))
     }
 
     /// An account by id or number.
@@ -343,9 +350,9 @@ impl Bank {
     }
 
     /// Who owns the two accounts: whose keys seal the two parts.
-    async fn owners(&self, intent: &std::result::Result<Intent, Refusal>) -> Result<[Option<Id>; 2]> {
-        let Ok(intent) = intent else { return Ok([None, None]) };
-        Ok([self.owner(intent.from.0).await?, self.owner(intent.to.0).await?])
+    async fn owners(&self, posting: &std::result::Result<Posting, Refusal>) -> Result<[Option<Id>; 2]> {
+        let Ok(posting) = posting else { return Ok([None, None]) };
+        Ok([self.owner(posting.from.0).await?, self.owner(posting.to.0).await?])
     }
 
     pub(crate) async fn owner(&self, account: Id) -> Result<Option<Id>> {
@@ -373,19 +380,19 @@ pub enum Consent {
 
 /// What stands under a transfer's id.
 enum Standing {
-    Posted(Intent),
-    Reserved(Intent),
+    Posted(Posting),
+    Reserved(Posting),
 }
 
-fn intent_of(from: Id, to: Id, amount: i64, currency: &str) -> Option<Intent> {
-    Some(Intent { from: AccountId(from), to: AccountId(to), amount, currency: currency.parse().ok()? })
+fn posting_of(from: Id, to: Id, amount: i64, currency: &str) -> Option<Posting> {
+    Some(Posting { from: AccountId(from), to: AccountId(to), amount, currency: currency.parse().ok()? })
 }
 
 /// A part of what is reserved, or all of it.
-fn part_of(whole: Intent, part: Option<&AmountText>) -> std::result::Result<Intent, Refusal> {
+fn part_of(whole: Posting, part: Option<&AmountText>) -> std::result::Result<Posting, Refusal> {
     let Some(part) = part else { return Ok(whole) };
     let currency = part.currency.parse::<Currency>().map_err(|_| Refusal::CurrencyMismatch)?;
-    Ok(Intent { amount: currency.parse_amount(&part.amount)?, currency, ..whole })
+    Ok(Posting { amount: currency.parse_amount(&part.amount)?, currency, ..whole })
 }
 
 /// Whether the customer agrees, now.
@@ -474,10 +481,10 @@ impl<T> Verified<T> {
         transfer: TransferId,
         action: Action,
         order_id: String,
-        intent: std::result::Result<Intent, Refusal>,
+        posting: std::result::Result<Posting, Refusal>,
         parts: Parts,
     ) -> Command {
-        let currency = intent.as_ref().map_or(bank.currency, |intent| intent.currency);
+        let currency = posting.as_ref().map_or(bank.currency, |posting| posting.currency);
         Command {
             transfer,
             action,
@@ -486,7 +493,7 @@ impl<T> Verified<T> {
             device: self.device.0,
             order_id,
             order_hash: sha256(&self.body),
-            intent,
+            posting,
             approval_above: bank.config.limits.approval_above(currency),
             parts,
         }

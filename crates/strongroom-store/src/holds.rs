@@ -179,10 +179,18 @@ pub fn by_ids(connection: &mut dyn Connection, ids: &[Id], lock: bool) -> Result
     connection.select_keys(&select, &keys)?.iter().map(hold_row).collect()
 }
 
-/// The reservation that began or ended at a place in the log.
-pub fn at(connection: &mut dyn Connection, sequence: i64) -> Result<Option<HoldRow>> {
-    let sql = format!("SELECT {} FROM holds WHERE sequence = ? OR end_sequence = ?", COLUMNS.join(", "));
-    connection.query(&sql, &[Value::Int(sequence), Value::Int(sequence)])?.first().map(hold_row).transpose()
+/// The reservations that began or ended at these places in the log.
+pub fn at(connection: &mut dyn Connection, places: &[i64]) -> Result<Vec<HoldRow>> {
+    let keys: Vec<[Value<'_>; 1]> = places.iter().map(|place| [Value::Int(*place)]).collect();
+    let keys: Vec<&[Value<'_>]> = keys.iter().map(|k| k.as_slice()).collect();
+    let mut rows = Vec::new();
+    for key in [&["sequence"], &["end_sequence"]] {
+        let select = SelectKeys { columns: COLUMNS, table: "holds", key, lock: false };
+        for row in connection.select_keys(&select, &keys)? {
+            rows.push(hold_row(&row)?);
+        }
+    }
+    Ok(rows)
 }
 
 /// Ids of reservations in these two states whose time is over, behind some of them.

@@ -1,7 +1,8 @@
 //! Reservations on the writer's side: they begin with a customer's order, and end once: captured by who was named
 //! for it, approved or refused by the bank, released, or because their time was over. Each end is a leaf of its own.
 
-use strongroom_ledger::decide::{AccountView, Entry, Posting, capture as may_capture};
+use strongroom_ledger::action::{Reservation, Terms, decide_approval};
+use strongroom_ledger::decide::{Entry, Posting};
 use strongroom_ledger::id::{AccountId, DeviceId, PersonId, TransferId};
 use strongroom_ledger::leaf::{self, Authority, HoldCore, HoldState, PostingKind};
 use strongroom_ledger::money::Currency;
@@ -10,7 +11,7 @@ use strongroom_store::Id;
 use strongroom_store::holds::{self, HoldEnd, HoldRow};
 use strongroom_store::identity;
 
-use super::{Command, Effects, Intent, Move, Parts, Posted, Status, Terms, View, post, see_accounts};
+use super::{Command, Effects, Move, Parts, Posted, Status, View, post, see_accounts};
 use crate::factor::NOBODY;
 use crate::rows::Authenticated;
 use crate::tx::Tx;
@@ -50,20 +51,19 @@ pub(super) fn begin(
     view: &mut View,
     effects: &mut Effects,
     command: &Command,
-    intent: &Intent,
-    held: i64,
+    posting: &Posting,
     terms: &Terms,
 ) -> Posted {
     let parts = command.parts.clone();
     let mut row = HoldRow {
         id: command.transfer.0,
         sequence: tx.next_position(),
-        purpose: terms.purpose as i64,
-        from: intent.from.0,
-        to: intent.to.0,
-        amount: intent.amount,
-        currency: intent.currency.to_string(),
-        capturer: terms.capturer,
+        purpose: terms.state as i64,
+        from: posting.from.0,
+        to: posting.to.0,
+        amount: posting.amount,
+        currency: posting.currency.to_string(),
+        capturer: terms.capturer.0,
         until_us: terms.until_us,
         time_us: tx.now_us,
         person: command.person,
@@ -73,7 +73,7 @@ pub(super) fn begin(
         core_salt: parts.core_salt,
         payer_hash: parts.payer_hash,
         payee_hash: parts.payee_hash,
-        state: terms.purpose as i64,
+        state: terms.state as i64,
         end: None,
         payer: parts.payer,
         payee: parts.payee,
@@ -83,14 +83,14 @@ pub(super) fn begin(
     if let Some(commitment) = begin_commitment(&row) {
         tx.append(leaf::Kind::Hold, commitment);
     }
-    if let Some(account) = view.accounts.get_mut(&intent.from.0) {
-        account.held = held;
+    if let Some(account) = view.accounts.get_mut(&posting.from.0) {
+        account.held = terms.held;
     }
-    effects.touched.push(intent.from.0);
-    if terms.purpose == HoldState::Pending {
-        effects.approvals.push(approvals::transfer_request(tx, &row, intent));
+    effects.touched.push(posting.from.0);
+    if terms.state == HoldState::Pending {
+        effects.approvals.push(approvals::transfer_request(tx, &row, posting));
     }
-    let answer = in_currency(&row, intent.currency);
+    let answer = in_currency(&row, posting.currency);
     view.holds.insert(row.id, row.clone());
     effects.holds.push(row);
     answer
@@ -102,15 +102,15 @@ pub(super) fn capture(
     view: &mut View,
     effects: &mut Effects,
     hold: HoldRow,
-    intent: &Intent,
+    posting: Posting,
     entries: &[Entry; 2],
     ending: &Ending,
 ) -> Posted {
-    let ended = end(tx, view, effects, hold, HoldState::Captured, intent.amount, ending);
+    let ended = end(tx, view, effects, hold, HoldState::Captured, posting.amount, ending);
     let moved = Move {
         transfer: TransferId(ended.id),
         kind: PostingKind::Transfer,
-        intent: intent.clone(),
+        posting,
         authority: Authority::CustomerDevice(DeviceId(ended.device)),
         person: ended.person,
         order_id: ended.order_id.clone(),
@@ -258,6 +258,12 @@ pub(super) fn in_currency(row: &HoldRow, currency: Currency) -> Posted {
     }
 }
 
+/// What the rules ask of it.
+pub(super) fn reservation(row: &HoldRow) -> Option<Reservation> {
+    let (capturer, state) = (PersonId(row.capturer), HoldState::from_number(row.state)?);
+    Some(Reservation { capturer, amount: row.amount, until_us: row.until_us, state })
+}
+
 fn status(state: i64) -> Status {
     match HoldState::from_number(state) {
         Some(HoldState::Held) => Status::Held,
@@ -288,22 +294,17 @@ pub(crate) fn approve(tx: &mut Tx<'_>, hold: HoldRow, ending: &Ending) -> Result
     }
     let mut view = View::of_holds(tx, std::slice::from_ref(&hold))?;
     let broken = || Error::Integrity("a reservation's currency is unknown".into());
-    let intent = Intent {
+    let posting = Posting {
         from: AccountId(hold.from),
         to: AccountId(hold.to),
         amount: hold.amount,
         currency: hold.currency.parse().map_err(|_| broken())?,
     };
-    let posting = Posting { from: intent.from, to: intent.to, amount: intent.amount, currency: intent.currency };
     let party = |id: &Id| view.accounts.get(id).ok_or(Error::Refused(Refusal::AccountUnderReview));
     let (from, to) = (party(&hold.from)?, party(&hold.to)?);
-    let is_own = |account: &AccountView| account.owner == Some(PersonId(ending.person));
-    if is_own(from) || is_own(to) {
-        return Err(Error::Refused(Refusal::OwnAccount));
-    }
-    let entries = may_capture(&posting, from, to, hold.amount).map_err(Error::Refused)?;
+    let entries = decide_approval(&posting, PersonId(ending.person), from, to).map_err(Error::Refused)?;
     let mut effects = Effects::default();
-    let posted = capture(tx, &mut view, &mut effects, hold, &intent, &entries, ending);
+    let posted = capture(tx, &mut view, &mut effects, hold, posting, &entries, ending);
     effects.write(tx, &view)?;
     Ok(posted)
 }

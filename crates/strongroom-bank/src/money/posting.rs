@@ -2,14 +2,15 @@
 
 use std::collections::HashMap;
 
-use strongroom_ledger::decide::Entry;
+use strongroom_ledger::action::Action;
+use strongroom_ledger::decide::{Entry, Posting};
 use strongroom_ledger::id::{AccountId, DeviceId, TransferId};
 use strongroom_ledger::leaf::{self, Authority, HoldState, PostingCore, PostingKind};
-use strongroom_store::holds;
+use strongroom_store::holds::{self, HoldRow};
 use strongroom_store::money::{self as store, EntryRow, TransferRow};
 use strongroom_store::{Connection, Id};
 
-use super::{Action, Command, Effects, Intent, Parts, Posted, Status, View, hold};
+use super::{Command, Effects, Parts, Posted, Status, View, hold};
 use crate::keyring::Keyring;
 use crate::rows::Authenticated;
 use crate::tx::Tx;
@@ -18,7 +19,7 @@ use crate::tx::Tx;
 pub(super) struct Move {
     pub(super) transfer: TransferId,
     pub(super) kind: PostingKind,
-    pub(super) intent: Intent,
+    pub(super) posting: Posting,
     pub(super) authority: Authority,
     pub(super) person: Id,
     pub(super) order_id: String,
@@ -29,7 +30,7 @@ pub(super) struct Move {
 }
 
 impl Move {
-    pub(super) fn of(command: &Command, intent: &Intent, is_payers: bool) -> Self {
+    pub(super) fn of(command: &Command, posting: Posting, is_payers: bool) -> Self {
         let device = DeviceId(command.device);
         let (kind, refers) = match command.action {
             Action::Post(kind) => (kind, None),
@@ -41,7 +42,7 @@ impl Move {
         Move {
             transfer: command.transfer,
             kind,
-            intent: intent.clone(),
+            posting,
             authority: if is_customers { Authority::CustomerDevice(device) } else { Authority::StaffDevice(device) },
             person: command.person,
             order_id: command.order_id.clone(),
@@ -62,15 +63,15 @@ pub(super) fn post(
     entries: &[Entry; 2],
 ) -> Posted {
     let sequence = tx.next_position();
-    let (intent, parts) = (&moved.intent, &moved.parts);
+    let (posting, parts) = (&moved.posting, &moved.parts);
     let core = PostingCore {
         transfer: moved.transfer,
         sequence: sequence as u64,
         kind: moved.kind,
-        from: intent.from,
-        to: intent.to,
-        amount: intent.amount,
-        currency: intent.currency,
+        from: posting.from,
+        to: posting.to,
+        amount: posting.amount,
+        currency: posting.currency,
         time_us: tx.now_us,
         authority: moved.authority,
         order_sha256: moved.order_hash,
@@ -86,10 +87,10 @@ pub(super) fn post(
         sequence,
         id: moved.transfer.0,
         kind: moved.kind as i64,
-        from: intent.from.0,
-        to: intent.to.0,
-        amount: intent.amount,
-        currency: intent.currency.to_string(),
+        from: posting.from.0,
+        to: posting.to.0,
+        amount: posting.amount,
+        currency: posting.currency.to_string(),
         time_us: tx.now_us,
         person: moved.person,
         order_id: moved.order_id.clone(),
@@ -125,10 +126,10 @@ pub(super) fn post(
         order_id: moved.order_id.clone(),
         sequence,
         kind: moved.kind as i64,
-        from: intent.from,
-        to: intent.to,
-        amount: intent.amount,
-        currency: intent.currency,
+        from: posting.from,
+        to: posting.to,
+        amount: posting.amount,
+        currency: posting.currency,
         time_us: tx.now_us,
         status: moved.status,
         until_us: None,
@@ -167,19 +168,22 @@ pub(super) fn first_answers(
     let postings = store::by_sequences(connection, spent)?;
     let mut answers: HashMap<i64, Posted> =
         postings.iter().filter_map(|row| Some((row.sequence, posted(row)?))).collect();
-    for place in spent {
-        if answers.contains_key(place) {
-            continue;
+    let others: Vec<i64> = spent.iter().copied().filter(|place| !answers.contains_key(place)).collect();
+    if others.is_empty() {
+        return Ok(answers);
+    }
+    let rows = holds::at(connection, &others)?;
+    let rows: Vec<_> = rows.into_iter().filter(|row| row.check(keys).is_ok()).collect();
+    let is_captured = |row: &&HoldRow| row.state == HoldState::Captured as i64;
+    let captured: Vec<Id> = rows.iter().filter(is_captured).map(|row| row.id).collect();
+    let captured: HashMap<Id, Posted> =
+        store::by_ids(connection, &captured)?.iter().filter_map(|row| Some((row.id, posted(row)?))).collect();
+    for row in &rows {
+        answers.extend(hold::first_answer(row).map(|answer| (row.sequence, answer)));
+        if let Some(end) = &row.end {
+            let answer = if is_captured(&row) { captured.get(&row.id).cloned() } else { hold::seen(row) };
+            answers.extend(answer.map(|answer| (end.sequence, answer)));
         }
-        let Some(hold) = holds::at(connection, *place)?.filter(|hold| hold.check(keys).is_ok()) else { continue };
-        let answer = match hold.sequence == *place {
-            true => hold::first_answer(&hold),
-            false if hold.state == HoldState::Captured as i64 => {
-                store::by_ids(connection, &[hold.id])?.pop().as_ref().and_then(posted)
-            }
-            false => hold::seen(&hold),
-        };
-        answers.extend(answer.map(|answer| (*place, answer)));
     }
     Ok(answers)
 }

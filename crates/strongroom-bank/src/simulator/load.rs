@@ -6,8 +6,9 @@ use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::atomic::Ordering;
 
 use strongroom_crypto::digest::sha256;
-use strongroom_ledger::decide::AccountStatus;
-use strongroom_ledger::id::TransferId;
+use strongroom_ledger::action::Action;
+use strongroom_ledger::decide::{AccountStatus, Posting};
+use strongroom_ledger::id::{PersonId, TransferId};
 use strongroom_ledger::leaf::{Authority, PostingKind};
 use strongroom_ledger::merkle::{self, Frontier};
 use strongroom_ledger::note::Checkpoint;
@@ -22,7 +23,7 @@ use super::shadow::{ACCOUNTS, APPROVAL_ABOVE, Answer, CASH, Item, Order, PEOPLE,
 use super::{Dice, Met};
 use crate::era::Eras;
 use crate::factor::NOBODY;
-use crate::money::{Action, Command, Intent, Parts, Placed, hold};
+use crate::money::{Command, Parts, Placed, hold};
 use crate::tx::Tx;
 use crate::writer::{Change, Task, Writer};
 use crate::{Error, Result, verify};
@@ -237,20 +238,22 @@ impl Run<'_> {
     fn command(&self, person: usize, id: u64, name: u64, order: &Order, known: Option<(usize, usize, i64)>) -> Command {
         let account = |account: usize| self.scene.template.accounts[account];
         let currency = "USD".parse().expect("a currency");
-        let intent =
-            |from: usize, to: usize, amount: i64| Ok(Intent { from: account(from), to: account(to), amount, currency });
+        let posting = |from: usize, to: usize, amount: i64| {
+            Ok(Posting { from: account(from), to: account(to), amount, currency })
+        };
         let known = |amount: Option<i64>, is_back: bool| match known {
             None => Err(Refusal::NotFound),
-            Some((from, to, whole)) if is_back => intent(to, from, amount.unwrap_or(whole)),
-            Some((from, to, whole)) => intent(from, to, amount.unwrap_or(whole)),
+            Some((from, to, whole)) if is_back => posting(to, from, amount.unwrap_or(whole)),
+            Some((from, to, whole)) => posting(from, to, amount.unwrap_or(whole)),
         };
         let transfer = |name: u64| TransferId(Dice(name + 1_000).id());
-        let (action, intent) = match *order {
-            Order::Transfer { from, to, amount } => (Action::Post(PostingKind::Transfer), intent(from, to, amount)),
-            Order::Deposit { to, amount } => (Action::Post(PostingKind::Deposit), intent(CASH, to, amount)),
-            Order::Hold { from, to, amount, capturer, until_us } => {
-                (Action::Reserve { capturer: person_id(capturer), until_us: Some(until_us) }, intent(from, to, amount))
-            }
+        let (action, posting) = match *order {
+            Order::Transfer { from, to, amount } => (Action::Post(PostingKind::Transfer), posting(from, to, amount)),
+            Order::Deposit { to, amount } => (Action::Post(PostingKind::Deposit), posting(CASH, to, amount)),
+            Order::Hold { from, to, amount, capturer, until_us } => (
+                Action::Reserve { capturer: PersonId(person_id(capturer)), until_us: Some(until_us) },
+                posting(from, to, amount),
+            ),
             Order::Capture { transfer: of, amount } => (Action::Capture(transfer(of)), known(amount, false)),
             Order::Release { transfer: of } => (Action::Release(transfer(of)), known(None, false)),
             Order::Reverse { transfer: of } => (Action::Reverse(transfer(of)), known(None, true)),
@@ -266,7 +269,7 @@ impl Run<'_> {
             device: device_id(person),
             order_id: format!("order-{id}"),
             order_hash: sha256(format!("{order:?}").as_bytes()),
-            intent,
+            posting,
             approval_above: APPROVAL_ABOVE,
             parts: Parts { core_salt: Dice(name + 5_000).id(), ..Parts::default() },
         }

@@ -7,7 +7,8 @@ use axum::http::StatusCode;
 use serde::Deserialize;
 use strongroom_api::{Account, AccountChange, Amount, List, NewAccount};
 use strongroom_bank::Error;
-use strongroom_bank::account::{self, AccountDetails};
+use strongroom_bank::account::AccountDetails;
+use strongroom_ledger::action;
 use strongroom_ledger::decide::AccountStatus;
 use strongroom_ledger::money::Currency;
 use strongroom_ledger::refusal::Refusal;
@@ -69,7 +70,7 @@ pub async fn change(
             parsed => parsed.map_err(Error::Refused),
         }
     };
-    let change = account::AccountChange {
+    let change = action::AccountChange {
         status,
         overdraft: body.overdraft.map(minor).transpose()?,
         order_limit: body.order_limit.map(minor).transpose()?.map(Some),
