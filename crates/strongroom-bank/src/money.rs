@@ -12,7 +12,7 @@ use strongroom_identity::role::{Permission, Permissions};
 use strongroom_ledger::action::{Action, Asked, Decision, Terms, decide_order};
 use strongroom_ledger::decide::{AccountKind, AccountStatus, AccountView, Entry, Posting};
 use strongroom_ledger::id::{AccountId, PersonId, TransferId};
-use strongroom_ledger::leaf::{self, HoldState, PostingKind};
+use strongroom_ledger::leaf::{self, HoldState, PayeePart, PayerPart, PostingKind};
 use strongroom_ledger::money::Currency;
 use strongroom_ledger::refusal::Refusal;
 use strongroom_store::accounts::{self, BalanceRow};
@@ -25,7 +25,7 @@ use strongroom_store::{Connection, Id};
 use posting::{Move, first_answers, post};
 
 use crate::factor::{NOBODY, step_up};
-use crate::keyring::Keyring;
+use crate::keyring::{Keyring, column};
 use crate::rows::Authenticated;
 use crate::tx::{Tx, fact_commitment};
 use crate::{Error, Result, roles};
@@ -67,6 +67,37 @@ pub struct Parts {
     pub payer: Option<Vec<u8>>,
     /// The payee's part, sealed.
     pub payee: Option<Vec<u8>>,
+}
+
+impl Parts {
+    /// Hashes and seals the parts of the posting-to-be: the payer's under the payer's key, the
+    /// payee's under the payee's; the bank's own side is sealed under the other party's, so that
+    /// erasing a person erases everything written about them. The salts are the core's, the payer's, the payee's.
+    pub(crate) fn seal(
+        keys: &Keyring,
+        transfer: TransferId,
+        [payer_owner, payee_owner]: [Option<Id>; 2],
+        salts: [Id; 3],
+        payer: &PayerPart,
+        payee: &PayeePart,
+    ) -> Result<Self> {
+        let (payer, payee) = (payer.encode(), payee.encode());
+        let sealed = |owner: Option<Id>, column, salt: &Id, part: &[u8]| -> Result<Option<Vec<u8>>> {
+            let Some(owner) = owner else { return Ok(Some(Vec::new())) };
+            match keys.seal(Some(&owner), column, &transfer.0, &[salt.as_slice(), part].concat()) {
+                // Who has been erased has closed accounts: the writer refuses, and seals nothing.
+                Err(Error::Erased(_)) => Ok(Some(Vec::new())),
+                sealed => sealed.map(Some),
+            }
+        };
+        Ok(Parts {
+            core_salt: salts[0],
+            payer_hash: leaf::part_hash(leaf::PAYER, &salts[1], &payer),
+            payee_hash: leaf::part_hash(leaf::PAYEE, &salts[2], &payee),
+            payer: sealed(payer_owner.or(payee_owner), column::PAYER_PART, &salts[1], &payer)?,
+            payee: sealed(payee_owner.or(payer_owner), column::PAYEE_PART, &salts[2], &payee)?,
+        })
+    }
 }
 
 /// The answer to an order.

@@ -10,7 +10,7 @@ use strongroom_crypto::sign::PublicKey;
 use strongroom_ledger::action::Action;
 use strongroom_ledger::decide::Posting;
 use strongroom_ledger::id::{AccountId, DeviceId, PersonId, TransferId};
-use strongroom_ledger::leaf::{self, Authority, BulkProof, PayeePart, PayerPart, PostingKind};
+use strongroom_ledger::leaf::{Authority, BulkProof, PayeePart, PayerPart, PostingKind};
 use strongroom_ledger::money::Currency;
 use strongroom_ledger::number;
 use strongroom_ledger::order::{
@@ -26,7 +26,6 @@ use strongroom_store::money as store;
 use crate::audit::{Event, Source};
 use crate::factor::NOBODY;
 use crate::factor::proof::Proof;
-use crate::keyring::column;
 use crate::keyring::indexes::Field;
 use crate::money::hold::Ending;
 use crate::money::{self, Command, Parts, Placed};
@@ -423,9 +422,6 @@ fn agrees(
 }
 
 impl Bank {
-    /// Hashes and seals the parts of the posting-to-be: the payer's under the payer's key, the
-    /// payee's under the payee's; the bank's own side is sealed under the other party's, so that
-    /// erasing a person erases everything written about them.
     fn parts<T>(
         &self,
         verified: &Verified<T>,
@@ -436,24 +432,8 @@ impl Bank {
         let salts: [Id; 3] = [random::bytes(), random::bytes(), random::bytes()];
         let payer =
             PayerPart { order: verified.body.clone(), jws: verified.signature.clone(), bulk: verified.bulk.clone() };
-        let payer = payer.encode();
-        let payee = PayeePart { description: description.to_owned() }.encode();
-        let sealed = |owner: Option<Id>, column, salt: &Id, part: &[u8]| -> Result<Option<Vec<u8>>> {
-            let Some(owner) = owner else { return Ok(Some(Vec::new())) };
-            match self.keys.seal(Some(&owner), column, &transfer.0, &[salt.as_slice(), part].concat()) {
-                // Who has been erased has closed accounts: the writer refuses, and seals nothing.
-                Err(Error::Erased(_)) => Ok(Some(Vec::new())),
-                sealed => sealed.map(Some),
-            }
-        };
-        let [payer_owner, payee_owner] = owners;
-        Ok(Parts {
-            core_salt: salts[0],
-            payer_hash: leaf::part_hash(leaf::PAYER, &salts[1], &payer),
-            payee_hash: leaf::part_hash(leaf::PAYEE, &salts[2], &payee),
-            payer: sealed(payer_owner.or(payee_owner), column::PAYER_PART, &salts[1], &payer)?,
-            payee: sealed(payee_owner.or(payer_owner), column::PAYEE_PART, &salts[2], &payee)?,
-        })
+        let payee = PayeePart { description: description.to_owned() };
+        Parts::seal(&self.keys, transfer, owners, salts, &payer, &payee)
     }
 }
 

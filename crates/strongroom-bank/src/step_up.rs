@@ -5,7 +5,7 @@ use serde_json::Value;
 use strongroom_crypto::digest::sha256_parts;
 use strongroom_crypto::random;
 use strongroom_identity::factor::FactorKind;
-use strongroom_store::Id;
+use strongroom_store::{Id, identity};
 
 use crate::audit::{Event, Source};
 use crate::factor::proof::{Given, Proof};
@@ -22,7 +22,7 @@ impl Bank {
             match live_challenge(tx.connection, tx.keys, &id, Purpose::StepUp, tx.now_us)? {
                 Some(_) => Ok(()),
                 None => {
-                    strongroom_store::identity::end_challenge(tx.connection, &id, tx.now_us)?;
+                    identity::end_challenge(tx.connection, &id, tx.now_us)?;
                     insert_challenge(tx, id, seen.person.id, Purpose::StepUp)
                 }
             }
@@ -67,7 +67,7 @@ impl Bank {
                 {
                     return Ok(None);
                 }
-                strongroom_store::identity::end_challenge(tx.connection, &asked, tx.now_us)?;
+                identity::end_challenge(tx.connection, &asked, tx.now_us)?;
                 let new = NewSession { id10, secret, browser: seen.session.kind == sessions::BROWSER };
                 end_recoveries(tx, &seen.person.id)?;
                 // It goes on in the other's place, and ends when that one would have.

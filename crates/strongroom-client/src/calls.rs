@@ -292,8 +292,7 @@ impl Client {
         let root = root.iter().map(|byte| format!("{byte:02x}")).collect();
         let body = serde_json::to_vec(&BulkOrder { root, count, linked, orders });
         let body = Bytes::from(body.map_err(|e| Error::Answer(e.to_string()))?);
-        let content = Content::signed(body, &signature)?;
-        self.send(Method::POST, "/v1/transfers/bulk", Some(content)).await?.accepted()?.json()
+        self.send_twice("/v1/transfers/bulk", || Content::signed(body.clone(), &signature)).await
     }
 
     /// Places a deposit, signed now by a teller.
@@ -305,8 +304,8 @@ impl Client {
     pub async fn withdraw(&self, signer: &Signer, order: &CashOrder, code: &str, now_s: i64) -> Result<Transfer> {
         let body = Bytes::from(serde_json::to_vec(order).map_err(|e| Error::Answer(e.to_string()))?);
         let signature = signer.sign(Purpose::Cash, &body, now_s);
-        let content = Content::signed(body, &signature)?.with_header("x-customer-code", code)?;
-        self.send(Method::POST, "/v1/cash/withdrawals", Some(content)).await?.accepted()?.json()
+        let content = || Content::signed(body.clone(), &signature)?.with_header("x-customer-code", code);
+        self.send_twice("/v1/cash/withdrawals", content).await
     }
 
     /// Captures or releases what is reserved, or takes a posting back; signed now.
@@ -359,7 +358,6 @@ impl Client {
         self.call(Method::GET, &paged("/v1/ledger/blocks", cursor, limit)?, NOTHING).await
     }
 
-    /// An order that got no answer is placed once more, the same bytes: its id makes that harmless.
     async fn place<T: DeserializeOwned>(
         &self,
         path: &str,
@@ -370,7 +368,11 @@ impl Client {
     ) -> Result<T> {
         let body = Bytes::from(serde_json::to_vec(order).map_err(|e| Error::Answer(e.to_string()))?);
         let signature = signer.sign(purpose, &body, now_s);
-        let content = || Content::signed(body.clone(), &signature);
+        self.send_twice(path, || Content::signed(body.clone(), &signature)).await
+    }
+
+    /// An order that got no answer is placed once more, the same bytes: its id makes that harmless.
+    async fn send_twice<T: DeserializeOwned>(&self, path: &str, content: impl Fn() -> Result<Content>) -> Result<T> {
         let answer = match self.send(Method::POST, path, Some(content()?)).await {
             Err(Error::Lost { .. }) => self.send(Method::POST, path, Some(content()?)).await,
             answer => answer,

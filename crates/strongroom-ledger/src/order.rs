@@ -55,6 +55,20 @@ pub enum FollowUp {
     Reverse,
 }
 
+impl FollowUp {
+    const ALL: [FollowUp; 3] = [FollowUp::Capture, FollowUp::Release, FollowUp::Reverse];
+
+    /// Its word in orders and paths.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            FollowUp::Capture => "capture",
+            FollowUp::Release => "release",
+            FollowUp::Reverse => "reverse",
+        }
+    }
+}
+
 /// An order about a transfer that stands.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FollowUpOrder {
@@ -162,12 +176,10 @@ impl FollowUpOrder {
         }
         let fields: Fields<'_> = object("", body)?;
         let action: String = value("action", fields.action)?;
-        let action = match action.as_str() {
-            "capture" => FollowUp::Capture,
-            "release" => FollowUp::Release,
-            "reverse" => FollowUp::Reverse,
-            _ => return Err(malformed("action", "it must be capture, release or reverse")),
-        };
+        let action = FollowUp::ALL
+            .into_iter()
+            .find(|known| known.name() == action)
+            .ok_or_else(|| malformed("action", "it must be capture, release or reverse"))?;
         let transfer: String = value("transfer", fields.transfer)?;
         let amount = fields.amount.map(AmountText::parse).transpose()?;
         if amount.is_some() && action != FollowUp::Capture {

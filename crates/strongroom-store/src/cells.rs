@@ -170,18 +170,14 @@ pub fn of_postings(connection: &mut dyn Connection, account: &Id, after: i64, li
                JOIN transfers t ON t.sequence = e.sequence \
                LEFT JOIN accounts f ON f.id = t.from_account LEFT JOIN accounts o ON o.id = t.to_account \
                WHERE e.account = ? AND e.sequence > ? ORDER BY e.sequence LIMIT ?";
-    let mut postings = Vec::new();
-    for row in connection.query(sql, &[Value::Bytes(account), Value::Int(after), Value::Int(limit)])? {
-        let mut cells = Vec::new();
-        read_cells(&row, &[Column::PayerPart, Column::PayeePart], 3, &mut cells)?;
-        postings.push(PostingCells {
-            sequence: row.int(0)?,
-            payer: row.opt_array::<16>(1)?,
-            payee: row.opt_array::<16>(2)?,
-            cells,
-        });
-    }
-    Ok(postings)
+    let rows = connection.query(sql, &[Value::Bytes(account), Value::Int(after), Value::Int(limit)])?;
+    rows.iter().map(|row| parts(row, [Column::PayerPart, Column::PayeePart])).collect()
+}
+
+fn parts(row: &Row, columns: [Column; 2]) -> Result<PostingCells> {
+    let mut cells = Vec::new();
+    read_cells(row, &columns, 3, &mut cells)?;
+    Ok(PostingCells { sequence: row.int(0)?, payer: row.opt_array::<16>(1)?, payee: row.opt_array::<16>(2)?, cells })
 }
 
 /// A page of the reservations on an account or for it, in the order of the log, after a place in it.
@@ -190,18 +186,8 @@ pub fn of_holds(connection: &mut dyn Connection, account: &Id, after: i64, limit
                LEFT JOIN accounts f ON f.id = h.from_account LEFT JOIN accounts o ON o.id = h.to_account \
                WHERE (h.from_account = ? OR h.to_account = ?) AND h.sequence > ? ORDER BY h.sequence LIMIT ?";
     let values = [Value::Bytes(account), Value::Bytes(account), Value::Int(after), Value::Int(limit)];
-    let mut holds = Vec::new();
-    for row in connection.query(sql, &values)? {
-        let mut cells = Vec::new();
-        read_cells(&row, &[Column::HeldPayerPart, Column::HeldPayeePart], 3, &mut cells)?;
-        holds.push(PostingCells {
-            sequence: row.int(0)?,
-            payer: row.opt_array::<16>(1)?,
-            payee: row.opt_array::<16>(2)?,
-            cells,
-        });
-    }
-    Ok(holds)
+    let rows = connection.query(sql, &values)?;
+    rows.iter().map(|row| parts(row, [Column::HeldPayerPart, Column::HeldPayeePart])).collect()
 }
 
 /// Puts another sealing of the same value in its place. `false`: it has changed since it was read.

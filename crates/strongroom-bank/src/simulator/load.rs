@@ -8,8 +8,8 @@ use std::sync::atomic::Ordering;
 use strongroom_crypto::digest::sha256;
 use strongroom_ledger::action::Action;
 use strongroom_ledger::decide::{AccountStatus, Posting};
-use strongroom_ledger::id::{PersonId, TransferId};
-use strongroom_ledger::leaf::{Authority, PostingKind};
+use strongroom_ledger::id::{AccountId, PersonId, TransferId};
+use strongroom_ledger::leaf::{Authority, PayeePart, PayerPart, PostingKind};
 use strongroom_ledger::merkle::{self, Frontier};
 use strongroom_ledger::note::Checkpoint;
 use strongroom_ledger::refusal::Refusal;
@@ -19,7 +19,7 @@ use tokio::sync::oneshot;
 
 use super::faults::{Crash, Faults, Shared};
 use super::scene::{Scene, Template, device_id, locked, person_id, session_id, set_status};
-use super::shadow::{ACCOUNTS, APPROVAL_ABOVE, Answer, CASH, Item, Order, PEOPLE, Shadow, TELLER};
+use super::shadow::{ACCOUNTS, APPROVAL_ABOVE, Answer, CASH, Item, Order, PEOPLE, Shadow, TELLER, owner};
 use super::{Dice, Met};
 use crate::era::Eras;
 use crate::factor::NOBODY;
@@ -35,6 +35,7 @@ const BATCHES: u64 = 24;
 pub struct Outcome {
     answers: Vec<String>,
     faults: Vec<&'static str>,
+    /// Of the last checkpoint that was published.
     root: [u8; 32],
 }
 
@@ -134,9 +135,7 @@ impl Run<'_> {
     }
 
     fn outcome(&self) -> Outcome {
-        let block = log::last_block(self.scene.look().as_mut()).expect("the log").expect("it has a block");
-        // Its root has salts of the run's own in it; the size says as much here.
-        let root = sha256(&block.size.to_be_bytes());
+        let (_, root) = *self.seen.last().expect("a checkpoint");
         Outcome { answers: self.answers.clone(), faults: locked(&self.faults).log.clone(), root }
     }
 
@@ -258,21 +257,35 @@ impl Run<'_> {
             Order::Release { transfer: of } => (Action::Release(transfer(of)), known(None, false)),
             Order::Reverse { transfer: of } => (Action::Reverse(transfer(of)), known(None, true)),
         };
+        let named = match *order {
+            Order::Capture { transfer: of, .. } | Order::Release { transfer: of } => transfer(of),
+            _ => transfer(name),
+        };
+        let body = format!("{order:?}").into_bytes();
         Command {
-            transfer: match *order {
-                Order::Capture { transfer: of, .. } | Order::Release { transfer: of } => transfer(of),
-                _ => transfer(name),
-            },
+            transfer: named,
             action,
             person: person_id(person),
             session: session_id(person),
             device: device_id(person),
             order_id: format!("order-{id}"),
-            order_hash: sha256(format!("{order:?}").as_bytes()),
+            order_hash: sha256(&body),
             posting,
             approval_above: APPROVAL_ABOVE,
-            parts: Parts { core_salt: Dice(name + 5_000).id(), ..Parts::default() },
+            parts: self.parts(named, name, posting.ok(), body),
         }
+    }
+
+    /// Sealed as the API seals them, with salts by the dice.
+    fn parts(&self, id: TransferId, name: u64, posting: Option<Posting>, order: Vec<u8>) -> Parts {
+        let accounts = &self.scene.template.accounts;
+        let owner = |id: AccountId| accounts.iter().position(|a| *a == id).and_then(owner).map(person_id);
+        let owners = posting.map_or([None, None], |posting| [owner(posting.from), owner(posting.to)]);
+        let mut dice = Dice(name + 5_000);
+        let salts = [dice.id(), dice.id(), dice.id()];
+        let payer = PayerPart { order, jws: String::new(), bulk: None };
+        let payee = PayeePart { description: format!("order {name}") };
+        Parts::seal(&self.scene.template.keys, id, owners, salts, &payer, &payee).expect("they are sealed")
     }
 
     fn others(&mut self) -> (Vec<Task>, Vec<Asked>) {

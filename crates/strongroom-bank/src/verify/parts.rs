@@ -74,8 +74,6 @@ fn check(keys: &Keyring, part: &Part<'_>) -> std::result::Result<(), Broken> {
     let Some(owner) = &part.owner else { return Ok(()) };
     match open_part(keys, owner, part.column, part.row, part.sealed) {
         Ok(Some((salt, content))) if leaf::part_hash(part.tag, &salt, &content) == *part.hash => Ok(()),
-        // Whoever made neither order nor description of it, as a run without people does, has committed to nothing.
-        Ok(None) if part.sealed.is_none() && *part.hash == leaf::ABSENT => Ok(()),
         Err(Error::Erased(_)) => Ok(()),
         Err(error @ Error::Database(_)) => Err(Broken::Failed(error)),
         Ok(None) if is_erased(keys, owner) => Ok(()),

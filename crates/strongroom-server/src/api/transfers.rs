@@ -3,13 +3,13 @@
 use std::sync::Arc;
 
 use axum::extract::State;
-use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 use strongroom_api::{BulkItem, BulkResults, Checks, Transfer, Verification};
 use strongroom_bank::factor::proof::Proof;
-use strongroom_bank::{Caller, Consent, Error, Placed, Posted};
+use strongroom_bank::{Consent, Error, Placed, Posted};
 use strongroom_ledger::leaf::PostingKind;
-use strongroom_ledger::order::{CashOrder, FollowUp, FollowUpOrder, TransferOrder};
+use strongroom_ledger::order::{CashOrder, FollowUpOrder, TransferOrder};
 
 use super::{amount, id, json};
 use crate::App;
@@ -75,40 +75,17 @@ pub async fn withdraw(
     Ok(placed(app.bank.withdraw(order, consent, &source).await?))
 }
 
-/// `POST /v1/transfers/{id}/capture`
-pub async fn capture(
+/// `POST /v1/transfers/{id}/capture`, `/release` and `/reverse`
+pub async fn follow_up(
     State(app): State<Arc<App>>,
     SignedIn(caller): SignedIn,
     Path(transfer): Path<String>,
+    uri: Uri,
     signed: Signed,
 ) -> Answer {
-    follow_up(&app, &caller, &transfer, &signed, FollowUp::Capture).await
-}
-
-/// `POST /v1/transfers/{id}/release`
-pub async fn release(
-    State(app): State<Arc<App>>,
-    SignedIn(caller): SignedIn,
-    Path(transfer): Path<String>,
-    signed: Signed,
-) -> Answer {
-    follow_up(&app, &caller, &transfer, &signed, FollowUp::Release).await
-}
-
-/// `POST /v1/transfers/{id}/reverse`
-pub async fn reverse(
-    State(app): State<Arc<App>>,
-    SignedIn(caller): SignedIn,
-    Path(transfer): Path<String>,
-    signed: Signed,
-) -> Answer {
-    follow_up(&app, &caller, &transfer, &signed, FollowUp::Reverse).await
-}
-
-async fn follow_up(app: &App, caller: &Caller, transfer: &str, signed: &Signed, action: FollowUp) -> Answer {
-    let transfer = id(transfer)?;
-    let order = app.bank.verify_order::<FollowUpOrder>(caller, signed.signature.as_deref(), &signed.body).await?;
-    if order.order().action != action {
+    let transfer = id(&transfer)?;
+    let order = app.bank.verify_order::<FollowUpOrder>(&caller, signed.signature.as_deref(), &signed.body).await?;
+    if !uri.path().ends_with(order.order().action.name()) {
         return Err(Error::bad_signature("it asks for another action").into());
     }
     Ok(placed(app.bank.follow_up(transfer, order).await?))

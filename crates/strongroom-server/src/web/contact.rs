@@ -72,14 +72,12 @@ pub async fn add_factor(
 }
 
 async fn done(app: &App, member: &Member, outcome: Result<(), Error>, next: &'static str) -> Response {
-    match outcome {
-        Ok(()) => Redirect::to(next).into_response(),
-        Err(Error::Forbidden { code: "step_up_required", .. }) => Redirect::to("/step-up").into_response(),
-        Err(error) => {
-            let (status, trouble) = reply::trouble(&error);
-            show(app, member, status, None, trouble).await
-        }
+    let Err(error) = outcome else { return Redirect::to(next).into_response() };
+    if let Some(response) = reply::step_up(&error) {
+        return response;
     }
+    let (status, trouble) = reply::trouble(&error);
+    show(app, member, status, None, trouble).await
 }
 
 async fn show(app: &App, member: &Member, status: StatusCode, notice: Option<Notice>, trouble: Trouble) -> Response {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use askama::Template;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, header};
-use axum::response::{Html, IntoResponse, Response};
+use axum::response::{Html, IntoResponse, Redirect, Response};
 use strongroom_bank::Error;
 use strongroom_ledger::refusal::Refusal;
 
@@ -60,6 +60,12 @@ pub async fn not_found(State(app): State<Arc<App>>, headers: HeaderMap) -> Respo
         Ok(member) => member_failure(&member, Here::default(), &Error::NotFound),
         Err(_) => failure(&Visitor::of(&headers, &app), &Error::NotFound),
     }
+}
+
+/// What was refused for want of a fresh factor leads to giving one.
+pub fn step_up(error: &Error) -> Option<Response> {
+    let is_asked = matches!(error, Error::Forbidden { code: "step_up_required", .. });
+    is_asked.then(|| Redirect::to("/step-up").into_response())
 }
 
 /// What to show above a form that was not accepted, and with which status.

@@ -35,7 +35,10 @@ pub async fn page(
         "password" => {
             Some(Notice::good("Your password is changed", "Everyone else who was signed in as you is signed out."))
         }
-        "stepped-up" => Some(Notice::good("Thank you", "For the next ten minutes you can change how you sign in.")),
+        "stepped-up" => Some(Notice::good(
+            "Thank you",
+            "For the next ten minutes you can send large sums and change how you sign in.",
+        )),
         _ => None,
     });
     show(&app, &member, StatusCode::OK, notice, Vec::new(), Trouble::default()).await
@@ -100,10 +103,9 @@ pub async fn add_passkey(
     }
 }
 
-/// What was refused for want of a fresh factor leads to giving one.
 async fn refused(app: &App, member: &Member, error: &Error) -> Response {
-    if let Error::Forbidden { code: "step_up_required", .. } = error {
-        return Redirect::to("/step-up").into_response();
+    if let Some(response) = reply::step_up(error) {
+        return response;
     }
     let (status, trouble) = reply::trouble(error);
     show(app, member, status, None, Vec::new(), trouble).await

@@ -45,8 +45,8 @@ pub async fn place(State(app): State<Arc<App>>, member: Member, posted: Posted) 
         Ok(made) => return Redirect::to(&format!("/transfers/{}?done=sent", made.id)).into_response(),
         Err(error) => error,
     };
-    if matches!(error, Error::Forbidden { code: "step_up_required", .. }) {
-        return Redirect::to("/step-up").into_response();
+    if let Some(response) = reply::step_up(&error) {
+        return response;
     }
     let (status, trouble) = reply::trouble(&error);
     match form_page(&app, &member, &|name| posted.text(name), trouble).await {
@@ -62,12 +62,8 @@ pub async fn show(
     Path(id): Path<String>,
     Query(query): Query<HashMap<String, String>>,
 ) -> Response {
-    let notice = query.get("done").and_then(|done| match done.as_str() {
-        "sent" => Some(Notice::good("The money has moved", "The transfer is posted and stands in the log.")),
-        "deposited" => Some(Notice::good("The deposit is posted", "The customer’s balance shows it already.")),
-        _ => None,
-    });
-    match transfer_page(&app, &member, &id, notice).await {
+    let done = query.get("done").map_or("", String::as_str);
+    match transfer_page(&app, &member, &id, done).await {
         Ok(page) => reply::page(StatusCode::OK, &page),
         Err(error) => reply::member_failure(&member, here(&member), &error),
     }
@@ -142,7 +138,7 @@ async fn form_page<'a>(
     })
 }
 
-async fn transfer_page(app: &App, member: &Member, id: &str, notice: Option<Notice>) -> Result<TransferPage, Error> {
+async fn transfer_page(app: &App, member: &Member, id: &str, done: &str) -> Result<TransferPage, Error> {
     let id = parsed(id)?;
     let details = app.bank.transfer_details(&member.caller, id).await?;
     // What is only reserved has no posting to be checked.
@@ -160,7 +156,7 @@ async fn transfer_page(app: &App, member: &Member, id: &str, notice: Option<Noti
     let currency = posted.currency.to_string();
     let is_shown = from.is_some() || to.is_some();
     Ok(TransferPage {
-        frame: member.frame(here(member), notice),
+        frame: member.frame(here(member), notice(done, posted.status)),
         id: id.to_string(),
         heading: heading(posted.kind),
         state,
@@ -174,6 +170,22 @@ async fn transfer_page(app: &App, member: &Member, id: &str, notice: Option<Noti
         account: from.or(to).map(|account| account.id).unwrap_or_default(),
         log_key: app.bank.log_key().to_string(),
     })
+}
+
+/// What is said above it right after it was ordered.
+fn notice(done: &str, status: Status) -> Option<Notice> {
+    match (done, status) {
+        ("sent", Status::Posted) => {
+            Some(Notice::good("The money has moved", "The transfer is posted and stands in the log."))
+        }
+        ("sent", Status::PendingApproval) => {
+            Some(Notice::good("The order is placed", "The money moves when somebody at the bank has approved it."))
+        }
+        ("deposited", Status::Posted) => {
+            Some(Notice::good("The deposit is posted", "The customer’s balance shows it already."))
+        }
+        _ => None,
+    }
 }
 
 /// Where it stands, in words.
