@@ -1,9 +1,11 @@
 //! Orders that move money, on the writer's side: see everything a batch needs, decide each order
 //! in turn against what the ones before it left, then write the whole batch set by set.
 
+mod bulk;
 pub mod hold;
 mod posting;
 
+pub use bulk::{Bulk, apply_bulk};
 pub use posting::posted;
 
 use std::collections::{HashMap, HashSet};
@@ -226,25 +228,6 @@ pub fn apply(tx: &mut Tx<'_>, commands: &[&Command]) -> strongroom_sql::Result<V
     Ok(answers)
 }
 
-/// The same for a bulk: when its orders are linked, one that is refused refuses all of them.
-pub fn apply_bulk(tx: &mut Tx<'_>, commands: &[Command], linked: bool) -> strongroom_sql::Result<Vec<Result<Placed>>> {
-    let all: Vec<&Command> = commands.iter().collect();
-    if !linked {
-        return apply(tx, &all);
-    }
-    let mut view = View::see(tx.connection, tx.keys, &all)?;
-    let spoilt = view.first_refused(&all, tx.now_us);
-    let mut effects = Effects::default();
-    let answers = all.iter().enumerate().map(|(at, command)| {
-        // What spoils them is refused for what it met behind the others, which are not carried out.
-        let refused = spoilt.and_then(|(first, why)| if first == at { why } else { Some(Refusal::LinkedRefused) });
-        place_decided(tx, &mut view, &mut effects, command, refused)
-    });
-    let answers = answers.collect();
-    effects.write(tx, &view)?;
-    Ok(answers)
-}
-
 /// Whether an order would be carried out now, if it was not before.
 pub fn is_wanted(tx: &mut Tx<'_>, command: &Command) -> strongroom_sql::Result<bool> {
     let view = View::see(tx.connection, tx.keys, &[command])?;
@@ -287,52 +270,6 @@ impl View {
             answers,
             holds: keep_true(holds, keys),
             reversed: reversed.into_iter().map(|(original, _)| original).collect(),
-        })
-    }
-
-    /// The first of linked orders that would be refused, each decided on what those before it leave, and why; or that
-    /// cannot be placed at all.
-    fn first_refused(&self, commands: &[&Command], now_us: i64) -> Option<(usize, Option<Refusal>)> {
-        let mut dry = View {
-            accounts: self.accounts.clone(),
-            broken: self.broken.clone(),
-            permissions: self.permissions.clone(),
-            ..View::default()
-        };
-        let mut met = HashMap::new();
-        commands.iter().enumerate().find_map(|(at, command)| {
-            let key = (command.person, command.order_id.clone());
-            if self.permit(command, now_us).is_err() {
-                return Some((at, None));
-            }
-            if let Some(spent) = self.orders.get(&key) {
-                let spoils = spent.body_hash != command.order_hash || spent.refusal.is_some();
-                return spoils.then_some((at, None));
-            }
-            if self.is_fresh_enough(command, now_us).is_err() {
-                return Some((at, None));
-            }
-            if let Some(before) = met.insert(key, command.order_hash) {
-                return (before != command.order_hash).then_some((at, None));
-            }
-            match dry.decide(command, now_us) {
-                Err(refusal) => Some((at, Some(refusal))),
-                Ok(Decided::Post(_, entries)) => {
-                    for entry in entries {
-                        if let Some(account) = dry.accounts.get_mut(&entry.account.0) {
-                            account.balance = entry.balance_after;
-                        }
-                    }
-                    None
-                }
-                Ok(Decided::Reserve(posting, terms)) => {
-                    if let Some(account) = dry.accounts.get_mut(&posting.from.0) {
-                        account.held = terms.held;
-                    }
-                    None
-                }
-                Ok(_) => None,
-            }
         })
     }
 

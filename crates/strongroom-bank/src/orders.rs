@@ -10,7 +10,8 @@ use strongroom_crypto::sign::PublicKey;
 use strongroom_ledger::action::Action;
 use strongroom_ledger::decide::Posting;
 use strongroom_ledger::id::{AccountId, DeviceId, PersonId, TransferId};
-use strongroom_ledger::leaf::{Authority, BulkProof, PayeePart, PayerPart, PostingKind};
+use strongroom_ledger::leaf::{Authority, PayeePart, PayerPart, PostingKind, Signed};
+use strongroom_ledger::merkle::Hash;
 use strongroom_ledger::money::Currency;
 use strongroom_ledger::number;
 use strongroom_ledger::order::{
@@ -85,7 +86,8 @@ pub struct Verified<T> {
     pub(crate) signature: String,
     pub(crate) device: DeviceId,
     pub(crate) caller: Caller,
-    bulk: Option<BulkProof>,
+    /// The bulk that it came in, by the hash of its signature, and its place there.
+    bulk: Option<(Hash, u64)>,
 }
 
 impl Bank {
@@ -430,8 +432,11 @@ impl Bank {
         description: &str,
     ) -> Result<Parts> {
         let salts: [Id; 3] = [random::bytes(), random::bytes(), random::bytes()];
-        let payer =
-            PayerPart { order: verified.body.clone(), jws: verified.signature.clone(), bulk: verified.bulk.clone() };
+        let signed = match verified.bulk {
+            Some((jws_sha256, index)) => Signed::InBulk { jws_sha256, index },
+            None => Signed::Alone(verified.signature.clone()),
+        };
+        let payer = PayerPart { order: verified.body.clone(), signed };
         let payee = PayeePart { description: description.to_owned() };
         Parts::seal(&self.keys, transfer, owners, salts, &payer, &payee)
     }
@@ -439,15 +444,8 @@ impl Bank {
 
 impl<T> Verified<T> {
     /// An order of a bulk, whose signature holds for all of it.
-    pub(crate) fn of_bulk(
-        order: T,
-        body: Vec<u8>,
-        signature: &str,
-        device: DeviceId,
-        caller: &Caller,
-        bulk: BulkProof,
-    ) -> Self {
-        Verified { order, body, signature: signature.to_owned(), device, caller: caller.clone(), bulk: Some(bulk) }
+    pub(crate) fn of_bulk(order: T, body: Vec<u8>, device: DeviceId, caller: &Caller, bulk: (Hash, u64)) -> Self {
+        Verified { order, body, signature: String::new(), device, caller: caller.clone(), bulk: Some(bulk) }
     }
 
     /// The order.

@@ -3,7 +3,8 @@
 
 use strongroom_identity::role::Permission;
 use strongroom_ledger::id::{AccountId, TransferId};
-use strongroom_ledger::leaf::{Authority, DeviceCore, HoldState, PostingCore, PostingKind};
+use strongroom_ledger::leaf::bulk::BulkProof;
+use strongroom_ledger::leaf::{Authority, DeviceCore, HoldState, PayerPart, PostingCore, PostingKind, Signed};
 use strongroom_ledger::merkle;
 use strongroom_ledger::receipt::{DeviceProof, Part, Receipt, View};
 use strongroom_store::accounts;
@@ -19,7 +20,7 @@ use crate::logs::Hashes;
 use crate::money::{Status, hold, posted};
 use crate::rows::Authenticated;
 use crate::sessions::{self, Caller, Seen};
-use crate::{Bank, Error, Posted, Result, clock};
+use crate::{Bank, Error, Posted, Result, bulk, clock};
 
 /// A posting as one of its parties sees it.
 #[derive(Clone, Debug)]
@@ -160,15 +161,16 @@ fn receipt(
     };
     let index = row.sequence as u64;
     let path = merkle::inclusion_proof(index, size, &mut Hashes { connection })?;
+    let payer = match view {
+        View::Payer => opened(column::PAYER_PART, row.payer.as_deref())?,
+        View::Payee => Part::Hash(row.payer_hash),
+    };
     Ok(Receipt {
         view,
         core: posting_core(row)?,
         core_salt: row.core_salt,
-        payer: if view == View::Payer {
-            opened(column::PAYER_PART, row.payer.as_deref())?
-        } else {
-            Part::Hash(row.payer_hash)
-        },
+        bulk: bulk_proof(connection, keys, caller, &payer)?,
+        payer,
         payee: if view == View::Payee {
             opened(column::PAYEE_PART, row.payee.as_deref())?
         } else {
@@ -179,6 +181,22 @@ fn receipt(
         device: if view == View::Payer { Some(device_proof(connection, keys, &row.authority, size)?) } else { None },
         checkpoint: note,
     })
+}
+
+/// The signature of the bulk that the order came in, if it did.
+fn bulk_proof(
+    connection: &mut dyn Connection,
+    keys: &Keyring,
+    caller: &Caller,
+    payer: &Part,
+) -> Result<Option<BulkProof>> {
+    let Part::Shown { content, .. } = payer else { return Ok(None) };
+    match PayerPart::decode(content).map_err(|e| Error::Integrity(e.to_string()))?.signed {
+        Signed::InBulk { jws_sha256, index } => {
+            bulk::proof(connection, keys, &caller.person, &jws_sha256, index).map(Some)
+        }
+        Signed::Alone(_) => Ok(None),
+    }
 }
 
 /// The device's own leaf: that its key was registered before it signed.

@@ -24,6 +24,8 @@ const ON_THE_WAY: Duration = Duration::from_secs(5);
 /// Fields sealed anew in one of the writer's batches, and rows read at once.
 const CELLS_AT_ONCE: usize = 200;
 const PAGE: i64 = 500;
+/// Each may be hundreds of kilobytes.
+const BULKS_AT_ONCE: i64 = 16;
 const SERIES_AT_ONCE: i64 = 1_000;
 
 /// What a round of walks came to.
@@ -132,6 +134,13 @@ impl Bank {
         let series = self.keys.owners(Some(person))?;
         let cells = self.look(|c| Ok(cells::of_person(c, person)?))?;
         let mut count = self.replace(cells, &series, Some(*person))?;
+        let mut after = [0; 16];
+        loop {
+            let page = self.look(|c| Ok(cells::of_bulks(c, person, &after, BULKS_AT_ONCE)?))?;
+            let Some(last) = page.last() else { break };
+            after = last.id;
+            count += self.replace(page, &series, Some(*person))?;
+        }
         for account in self.look(|c| Ok(accounts::ids_of(c, person)?))? {
             for page_of in [cells::of_postings, cells::of_holds] {
                 let mut after = -1;
@@ -242,6 +251,7 @@ fn column_of(column: Column) -> ColumnId {
         Column::OutboxMessage => column::OUTBOX_MESSAGE,
         Column::AccountNumber => column::ACCOUNT_NUMBER,
         Column::AccountName => column::ACCOUNT_NAME,
+        Column::SignedBulk => column::SIGNED_BULK,
         Column::PayerPart | Column::HeldPayerPart => column::PAYER_PART,
         Column::PayeePart | Column::HeldPayeePart => column::PAYEE_PART,
     }

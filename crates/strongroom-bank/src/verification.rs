@@ -4,7 +4,7 @@ use strongroom_crypto::digest::sha256;
 use strongroom_crypto::jws;
 use strongroom_crypto::sign::PublicKey;
 use strongroom_ledger::id::{DeviceId, TransferId};
-use strongroom_ledger::leaf::{self, BulkProof, PayerPart};
+use strongroom_ledger::leaf::{self, PayerPart, Signed};
 use strongroom_ledger::merkle;
 use strongroom_ledger::note::LogKey;
 use strongroom_store::accounts;
@@ -20,7 +20,7 @@ use crate::receipts::{posting_core, see_posting};
 use crate::rows::Authenticated;
 use crate::sessions::{self, Caller};
 use crate::tx::block_hash;
-use crate::{Bank, Error, Result, clock};
+use crate::{Bank, Error, Result, bulk, clock};
 
 /// The outcome of the five checks; `Err` says why one failed.
 #[derive(Clone, Debug)]
@@ -105,16 +105,19 @@ fn signature(connection: &mut dyn Connection, keys: &Keyring, row: &TransferRow)
         identity::devices(connection, &[row.authority])?.pop().ok_or_else(|| broken("the signing device is gone"))?;
     device.check(keys)?;
     let key = PublicKey::from_bytes(&device.public_key).map_err(|e| broken(&e.to_string()))?;
-    let detached = jws::parse_detached(&part.jws).map_err(|e| broken(&e.to_string()))?;
-    let whole = match &part.bulk {
-        Some(bulk) if !bulk.holds(&part.order) => {
-            return Err(broken("the order is not one of the bulk that was signed"));
+    let (jws, signed) = match part.signed {
+        Signed::Alone(jws) => (jws, part.order),
+        Signed::InBulk { jws_sha256, index } => {
+            let proof = bulk::proof(connection, keys, &owner, &jws_sha256, index)?;
+            if !proof.holds(&part.order, index) {
+                return Err(broken("the order is not one of the bulk that was signed"));
+            }
+            let text = proof.text().into_bytes();
+            (proof.jws, text)
         }
-        Some(bulk) => Some(BulkProof::signed(&bulk.root, bulk.count, bulk.linked)),
-        None => None,
     };
-    let signed = whole.as_ref().map_or(part.order.as_slice(), |whole| whole.as_bytes());
-    if detached.protected().kid != DeviceId(row.authority).to_string() || !detached.verify(&key, signed) {
+    let detached = jws::parse_detached(&jws).map_err(|e| broken(&e.to_string()))?;
+    if detached.protected().kid != DeviceId(row.authority).to_string() || !detached.verify(&key, &signed) {
         return Err(broken("the order's signature does not hold"));
     }
     Ok(())

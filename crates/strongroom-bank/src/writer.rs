@@ -16,7 +16,7 @@ use crate::audit_head::AuditHead;
 use crate::fault;
 use crate::head::Head;
 use crate::keyring::Keyring;
-use crate::money::{self, Command, Placed};
+use crate::money::{self, Bulk, Command, Placed};
 use crate::queue::Queue;
 use crate::tx::{LogState, Tx};
 use crate::{Error, Result, Stopped};
@@ -26,7 +26,7 @@ pub enum Task {
     /// An order that moves money; batches of these are seen and done set by set.
     Money(Box<Command>, oneshot::Sender<Result<Placed>>),
     /// Orders under one signature; linked ones all or none.
-    Bulk(Vec<Command>, bool, oneshot::Sender<Result<Vec<Result<Placed>>>>, Option<OwnedSemaphorePermit>),
+    Bulk(Box<Bulk>, oneshot::Sender<Result<Vec<Result<Placed>>>>, OwnedSemaphorePermit),
     /// Any other change of state.
     Other(Box<dyn Job>),
 }
@@ -231,11 +231,11 @@ impl Writer {
             match task {
                 Task::Other(job) => job.run(&mut tx)?,
                 Task::Money(command, _) => orders.push(&**command),
-                Task::Bulk(commands, linked, ..) => bulks.push((&*commands, *linked)),
+                Task::Bulk(bulk, ..) => bulks.push(&**bulk),
             }
         }
         let single = money::apply(&mut tx, &orders)?;
-        let bulks = bulks.into_iter().map(|(commands, linked)| money::apply_bulk(&mut tx, commands, linked));
+        let bulks = bulks.into_iter().map(|bulk| money::apply_bulk(&mut tx, bulk));
         let placed = Answers { single, bulks: bulks.collect::<strongroom_sql::Result<_>>()? };
         let audit = tx.audit;
         let log = tx.finish(&self.origin, &self.log)?;
@@ -284,7 +284,7 @@ impl Writer {
                 Task::Money(_, reply) => {
                     let _ = reply.send(placed.next().unwrap_or_else(|| Err(undecided())));
                 }
-                Task::Bulk(_, _, reply, turn) => {
+                Task::Bulk(_, reply, turn) => {
                     let _ = reply.send(bulks.next().ok_or_else(undecided));
                     drop(turn);
                 }
@@ -321,7 +321,7 @@ fn refuse(batch: &mut Vec<Task>, why: impl Fn() -> Error) {
             Task::Money(_, reply) => {
                 let _ = reply.send(Err(why()));
             }
-            Task::Bulk(_, _, reply, _) => {
+            Task::Bulk(_, reply, _) => {
                 let _ = reply.send(Err(why()));
             }
         }

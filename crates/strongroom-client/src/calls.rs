@@ -13,7 +13,7 @@ use strongroom_api::{
     SessionItem, SignInStep, StepUp, Transfer, TransferOrder, TrialBalanceItem, Verification, VerifyFactor, WellKnown,
 };
 use strongroom_crypto::sign::PublicKey;
-use strongroom_ledger::leaf::BulkProof;
+use strongroom_ledger::leaf::bulk;
 use strongroom_ledger::merkle;
 
 use crate::{Client, Content, Error, Purpose, Result, Signer};
@@ -288,7 +288,7 @@ impl Client {
     pub async fn bulk(&self, signer: &Signer, orders: Vec<String>, linked: bool, now_s: i64) -> Result<BulkResults> {
         let leaves: Vec<_> = orders.iter().map(|order| merkle::leaf_hash(order.as_bytes())).collect();
         let (root, count) = (merkle::root_of(&leaves), orders.len() as u64);
-        let signature = signer.sign(Purpose::Bulk, BulkProof::signed(&root, count, linked).as_bytes(), now_s);
+        let signature = signer.sign(Purpose::Bulk, bulk::text(&root, count, linked).as_bytes(), now_s);
         let root = root.iter().map(|byte| format!("{byte:02x}")).collect();
         let body = serde_json::to_vec(&BulkOrder { root, count, linked, orders });
         let body = Bytes::from(body.map_err(|e| Error::Answer(e.to_string()))?);

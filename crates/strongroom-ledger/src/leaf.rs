@@ -5,6 +5,7 @@
 //! and the **payee's**. Each is hashed with a salt of its own, so that showing or erasing one says
 //! nothing about the others. The first byte of a core is its leaf's [`Kind`].
 
+pub mod bulk;
 mod bytes;
 mod hold;
 mod log_key;
@@ -393,67 +394,35 @@ impl OriginCore {
 pub struct PayerPart {
     /// The exact body.
     pub order: Vec<u8>,
-    /// The detached signature over it, or over the bulk that it came in.
-    pub jws: String,
-    /// Where it stands in that bulk.
-    pub bulk: Option<BulkProof>,
+    /// What was signed of it.
+    pub signed: Signed,
 }
 
-/// That an order is one of a bulk that was signed as a whole.
+/// What a device has signed of an order.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct BulkProof {
-    /// The root of the bulk's orders (RFC 6962).
-    pub root: Hash,
-    /// How many orders it has.
-    pub count: u64,
-    /// All of them, or none.
-    pub linked: bool,
-    /// Which one it is.
-    pub index: u64,
-    /// The inclusion path, from the leaf upwards.
-    pub path: Vec<Hash>,
-}
-
-impl BulkProof {
-    /// What is signed of a bulk.
-    pub fn signed(root: &Hash, count: u64, linked: bool) -> String {
-        let root: String = root.iter().map(|byte| format!("{byte:02x}")).collect();
-        format!(r#"{{"root":"{root}","count":{count},"linked":{linked}}}"#)
-    }
-
-    /// Whether an order stands there.
-    pub fn holds(&self, order: &[u8]) -> bool {
-        let leaf = crate::merkle::leaf_hash(order);
-        crate::merkle::verify_inclusion(&leaf, self.index, self.count, &self.path, &self.root)
-    }
-
-    fn encode(&self) -> Vec<u8> {
-        let fixed: [&[u8]; 4] =
-            [&self.root, &self.count.to_be_bytes(), &[u8::from(self.linked)], &self.index.to_be_bytes()];
-        [fixed.concat(), self.path.concat()].concat()
-    }
-
-    fn decode(bytes: &[u8]) -> Option<Self> {
-        let (fixed, path) = bytes.split_at_checked(49)?;
-        let (path, rest) = path.as_chunks::<32>();
-        let number = |at: usize| Some(u64::from_be_bytes(fixed[at..at + 8].try_into().ok()?));
-        let linked = Some(fixed[40]).filter(|flag| *flag < 2 && rest.is_empty())? == 1;
-        Some(BulkProof {
-            root: fixed[..32].try_into().ok()?,
-            count: number(32)?,
-            linked,
-            index: number(41)?,
-            path: path.to_vec(),
-        })
-    }
+pub enum Signed {
+    /// The order itself: the detached signature.
+    Alone(String),
+    /// The bulk that it came in; its signature is kept once for all of its orders.
+    InBulk {
+        /// SHA-256 of the detached signature over the bulk.
+        jws_sha256: Hash,
+        /// Which of its orders this is, from 0.
+        index: u64,
+    },
 }
 
 impl PayerPart {
     /// Its bytes.
     pub fn encode(&self) -> Vec<u8> {
-        match &self.bulk {
-            None => with_lengths(Vec::new(), &[&self.order, self.jws.as_bytes()]),
-            Some(bulk) => with_lengths(Vec::new(), &[&self.order, self.jws.as_bytes(), &bulk.encode()]),
+        match &self.signed {
+            Signed::Alone(jws) => with_lengths(Vec::new(), &[&self.order, jws.as_bytes()]),
+            Signed::InBulk { jws_sha256, index } => {
+                let mut bytes = with_lengths(Vec::new(), &[&self.order, &[]]);
+                bytes.extend(jws_sha256);
+                bytes.extend(index.to_be_bytes());
+                bytes
+            }
         }
     }
 
@@ -461,8 +430,11 @@ impl PayerPart {
     pub fn decode(bytes: &[u8]) -> Result<Self, NotALeaf> {
         whole(bytes, |at| {
             let (order, jws) = (at.sized()?.to_vec(), at.text()?);
-            let bulk = if at.is_over() { None } else { Some(BulkProof::decode(at.sized()?)?) };
-            Some(PayerPart { order, jws, bulk })
+            let signed = match jws.is_empty() {
+                true => Signed::InBulk { jws_sha256: at.array()?, index: u64::from_be_bytes(at.array()?) },
+                false => Signed::Alone(jws),
+            };
+            Some(PayerPart { order, signed })
         })
     }
 }

@@ -98,24 +98,21 @@ pub fn root_at<H: Hashes>(size: u64, total: u64, hashes: &mut H) -> Result<Hash,
     range_root(0, size.min(total), hashes)
 }
 
-/// The inclusion paths of all leaves of a tree that is held whole, from each leaf upwards.
-pub fn paths(leaf_hashes: &[Hash]) -> Vec<Vec<Hash>> {
-    fn grow(hashes: &[Hash], paths: &mut [Vec<Hash>]) -> Hash {
+/// The root of a tree that is held whole and one leaf's inclusion path, from the leaf upwards; none when there is no such
+/// leaf.
+pub fn path_of(leaf_hashes: &[Hash], index: usize) -> Option<(Hash, Vec<Hash>)> {
+    fn root(hashes: &[Hash], index: usize, path: &mut Vec<Hash>) -> Hash {
         if let [one] = hashes {
             return *one;
         }
-        let split = hashes.len().next_power_of_two() / 2;
-        let (left, right) = paths.split_at_mut(split);
-        let roots = (grow(&hashes[..split], left), grow(&hashes[split..], right));
-        left.iter_mut().for_each(|path| path.push(roots.1));
-        right.iter_mut().for_each(|path| path.push(roots.0));
-        node_hash(&roots.0, &roots.1)
+        let (left, right) = hashes.split_at(hashes.len().next_power_of_two() / 2);
+        let other = if index < left.len() { root_of(right) } else { root_of(left) };
+        let own = if index < left.len() { root(left, index, path) } else { root(right, index - left.len(), path) };
+        path.push(other);
+        if index < left.len() { node_hash(&own, &other) } else { node_hash(&other, &own) }
     }
-    let mut paths = vec![Vec::new(); leaf_hashes.len()];
-    if !leaf_hashes.is_empty() {
-        grow(leaf_hashes, &mut paths);
-    }
-    paths
+    let mut path = Vec::new();
+    (index < leaf_hashes.len()).then(|| (root(leaf_hashes, index, &mut path), path))
 }
 
 /// The root of a tree whose leaf hashes are at hand, such as one tile's.

@@ -10,6 +10,7 @@ mod verify;
 pub use text::NotAReceipt;
 pub use verify::{ReceiptError, Verified, verify};
 
+use crate::leaf::bulk::BulkProof;
 use crate::leaf::{self, DeviceCore, PostingCore};
 use crate::merkle::Hash;
 
@@ -62,6 +63,8 @@ pub struct Receipt {
     pub index: u64,
     /// From its leaf to the checkpoint's root.
     pub path: Vec<Hash>,
+    /// In the payer's view of an order that came in a bulk: the bulk's signature.
+    pub bulk: Option<BulkProof>,
     /// The signing device's registration, in the payer's view of an order that a device signed.
     pub device: Option<DeviceProof>,
     /// The signed checkpoint.

@@ -73,6 +73,8 @@ columns! {
     HeldPayerPart = "holds", "payer";
     /// holds.payee
     HeldPayeePart = "holds", "payee";
+    /// bulks.signed
+    SignedBulk = "bulks", "signed";
 }
 
 /// What a person has told of themselves.
@@ -113,6 +115,13 @@ pub fn of_nobody(connection: &mut dyn Connection, after: Option<&Id>, limit: i64
     let condition = "person IS NULL AND LENGTH(detail) > 0 AND id > ? ORDER BY id LIMIT ?";
     let after = after.map_or(&[][..], |id| id);
     some(connection, &[Column::AuditDetail], condition, &[Value::Bytes(after), Value::Int(limit)])
+}
+
+/// A page of the bulks that a person has signed, after one: they are large.
+pub fn of_bulks(connection: &mut dyn Connection, person: &Id, after: &Id, limit: i64) -> Result<Vec<Cell>> {
+    let condition = "person = ? AND id > ? ORDER BY id LIMIT ?";
+    let values = [Value::Bytes(person), Value::Bytes(after), Value::Int(limit)];
+    some(connection, &[Column::SignedBulk], condition, &values)
 }
 
 /// A page of one column's fields, in the order of their rows, after a row.

@@ -7,6 +7,7 @@
 pub mod accounts;
 pub mod approvals;
 pub mod audit;
+pub mod bulks;
 pub mod cells;
 pub mod factors;
 pub mod holds;

@@ -74,6 +74,8 @@ const BANK: &[&str] = &[
     "CREATE TABLE approvals (id {id} NOT NULL PRIMARY KEY, person {id} NOT NULL, request {blob} NOT NULL, created_us {int} NOT NULL, \
      expires_us {int} NOT NULL, status {int} NOT NULL, decided_by {id}, decided_us {int}, signature {blob}, mac {mac} NOT NULL)",
     "CREATE INDEX approvals_status ON approvals (status, id)",
+    "CREATE TABLE bulks (id {id} NOT NULL PRIMARY KEY, person {id} NOT NULL, signed {blob} NOT NULL)",
+    "CREATE INDEX bulks_person ON bulks (person, id)",
 ];
 
 /// The keyring's tables; they live in a database of their own.

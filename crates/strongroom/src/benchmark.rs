@@ -14,6 +14,7 @@ use std::time::Instant;
 use crate::Global;
 use crate::failure::Outcome;
 use crate::remote::block_on;
+use crate::serve;
 
 /// What to measure.
 #[derive(clap::Subcommand, Debug)]
@@ -33,7 +34,7 @@ pub fn run(global: &Global, verb: Verb) -> Outcome {
     match verb {
         Verb::Http(args) => block_on(http::run(global, args)),
         Verb::Signin(args) => block_on(signin::run(global, args)),
-        Verb::Ledger(args) => block_on(ledger::run(global, args)),
+        Verb::Ledger(args) => serve::block_on(ledger::run(global, args)),
         Verb::Fields(args) => fields::run(global, &args),
     }
 }

@@ -43,11 +43,13 @@ pub fn run(global: &Global, args: Args) -> Outcome {
         check_address(listen)?;
     }
     let home = prepare(global, &args)?;
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()
-        .map_err(|e| Failure::new(Exit::Failed, format!("cannot start: {e}")))?;
-    runtime.block_on(run_bank(global, &home, args))
+    block_on(run_bank(global, &home, args))
+}
+
+/// Runs what a bank does, on all cores.
+pub fn block_on<F: Future<Output = Outcome>>(work: F) -> Outcome {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    runtime.map_err(|e| Failure::new(Exit::Failed, format!("cannot start: {e}")))?.block_on(work)
 }
 
 /// A mistyped address is told before an empty home becomes a bank.

@@ -37,6 +37,8 @@ pub const ACCOUNT_NAME: ColumnId = id(12);
 pub const PAYER_PART: ColumnId = id(13);
 /// transfers.payee
 pub const PAYEE_PART: ColumnId = id(14);
+/// bulks.signed
+pub const SIGNED_BULK: ColumnId = id(21);
 /// audit.detail
 pub const AUDIT_DETAIL: ColumnId = id(16);
 /// factors.name

@@ -3,19 +3,22 @@
 
 use std::collections::BTreeSet;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use strongroom_crypto::digest::sha256;
 use strongroom_ledger::action::Action;
 use strongroom_ledger::decide::{AccountStatus, Posting};
 use strongroom_ledger::id::{AccountId, PersonId, TransferId};
-use strongroom_ledger::leaf::{Authority, PayeePart, PayerPart, PostingKind};
+use strongroom_ledger::leaf::bulk::SignedBulk;
+use strongroom_ledger::leaf::{Authority, PayeePart, PayerPart, PostingKind, Signed};
 use strongroom_ledger::merkle::{self, Frontier};
 use strongroom_ledger::note::Checkpoint;
 use strongroom_ledger::refusal::Refusal;
+use strongroom_store::bulks::BulkRow;
 use strongroom_store::holds::HoldRow;
 use strongroom_store::{Id, accounts, holds, log, money as store};
-use tokio::sync::oneshot;
+use tokio::sync::{Semaphore, oneshot};
 
 use super::faults::{Crash, Faults, Shared};
 use super::scene::{Scene, Template, device_id, locked, person_id, session_id, set_status};
@@ -23,10 +26,11 @@ use super::shadow::{ACCOUNTS, APPROVAL_ABOVE, Answer, CASH, Item, Order, PEOPLE,
 use super::{Dice, Met};
 use crate::era::Eras;
 use crate::factor::NOBODY;
-use crate::money::{Command, Parts, Placed, hold};
+use crate::keyring::column;
+use crate::money::{Bulk, Command, Parts, Placed, hold};
 use crate::tx::Tx;
 use crate::writer::{Change, Task, Writer};
-use crate::{Error, Result, verify};
+use crate::{Error, Result, bulk, verify};
 
 const BATCHES: u64 = 24;
 
@@ -65,6 +69,7 @@ struct Run<'a> {
     /// The log as it was published, at every size.
     seen: BTreeSet<(u64, [u8; 32])>,
     answers: Vec<String>,
+    turns: Arc<Semaphore>,
     /// Nothing went wrong in the last batch.
     is_undisturbed: bool,
     met: &'a Met,
@@ -85,6 +90,7 @@ pub fn run(template: &Template, met: &Met, seed: u64) -> Outcome {
         next_id: 1,
         seen: BTreeSet::new(),
         answers: Vec::new(),
+        turns: Arc::new(Semaphore::new(1)),
         is_undisturbed: true,
         met,
         dice,
@@ -156,17 +162,19 @@ impl Run<'_> {
     fn orders(&mut self) -> (Vec<Task>, Vec<Asked>) {
         // Bulks are decided behind the single orders of their batch: they come alone.
         if self.dice.one_in(5) {
-            let count = 1 + self.dice.below(5);
-            // They hold orders that place something, as those that come through the API.
-            let (commands, items): (Vec<Command>, Vec<Item>) = (0..count)
-                .map(|_| self.order())
-                .filter(|(_, item)| {
-                    matches!(item.order, Order::Transfer { .. } | Order::Hold { .. } | Order::Deposit { .. })
-                })
-                .unzip();
-            let linked = !self.dice.one_in(3);
+            let count = 1 + self.dice.below(12);
+            // They hold one person's orders that place something, as those that come through the API.
+            let placing = |item: &Item| matches!(item.order, Order::Transfer { .. } | Order::Hold { .. });
+            let mut all: Vec<(Command, Item)> =
+                (0..count).map(|_| self.order()).filter(|(_, item)| placing(item)).collect();
+            let person = all.first().map_or(0, |(_, item)| item.person);
+            all.retain(|(_, item)| item.person == person);
+            let (commands, items): (Vec<Command>, Vec<Item>) = all.into_iter().unzip();
+            let linked = self.dice.one_in(2);
             let (reply, answer) = oneshot::channel();
-            return (vec![Task::Bulk(commands, linked, reply, None)], vec![Asked::Bulk { items, linked, answer }]);
+            let bulk = Box::new(self.bulk(commands, &items, linked));
+            let turn = self.turns.clone().try_acquire_owned().expect("a turn");
+            return (vec![Task::Bulk(bulk, reply, turn)], vec![Asked::Bulk { items, linked, answer }]);
         }
         let count = 1 + self.dice.below(8);
         let one = |_| {
@@ -175,6 +183,26 @@ impl Run<'_> {
             (Task::Money(Box::new(command), reply), Asked::Order { item, answer })
         };
         (0..count).map(one).unzip()
+    }
+
+    /// Kept as the API keeps it, under its signer's key.
+    fn bulk(&self, mut commands: Vec<Command>, items: &[Item], linked: bool) -> Bulk {
+        let person = commands.first().map_or(NOBODY, |command| command.person);
+        let body = |item: &Item| format!("{:?}", item.order).into_bytes();
+        let leaves = items.iter().map(|item| merkle::leaf_hash(&body(item))).collect();
+        let jws =
+            format!("a bulk of {}", items.iter().map(|item| item.name.to_string()).collect::<Vec<_>>().join(", "));
+        let signed = SignedBulk { jws, linked, leaves };
+        let (keys, id) = (&self.scene.template.keys, bulk::id_of(&signed.digest()));
+        for (index, (command, item)) in commands.iter_mut().zip(items).enumerate() {
+            let place = Signed::InBulk { jws_sha256: signed.digest(), index: index as u64 };
+            command.parts = self.parts(command.transfer, item.name, command.posting.ok(), body(item), place);
+        }
+        let signed = match commands.is_empty() {
+            true => Vec::new(),
+            false => keys.seal(Some(&person), column::SIGNED_BULK, &id, &signed.encode()).expect("it is sealed"),
+        };
+        Bulk { commands, linked, row: BulkRow { id, person, signed } }
     }
 
     fn order(&mut self) -> (Command, Item) {
@@ -272,18 +300,18 @@ impl Run<'_> {
             order_hash: sha256(&body),
             posting,
             approval_above: APPROVAL_ABOVE,
-            parts: self.parts(named, name, posting.ok(), body),
+            parts: self.parts(named, name, posting.ok(), body, Signed::Alone("a signature".into())),
         }
     }
 
     /// Sealed as the API seals them, with salts by the dice.
-    fn parts(&self, id: TransferId, name: u64, posting: Option<Posting>, order: Vec<u8>) -> Parts {
+    fn parts(&self, id: TransferId, name: u64, posting: Option<Posting>, order: Vec<u8>, signed: Signed) -> Parts {
         let accounts = &self.scene.template.accounts;
         let owner = |id: AccountId| accounts.iter().position(|a| *a == id).and_then(owner).map(person_id);
         let owners = posting.map_or([None, None], |posting| [owner(posting.from), owner(posting.to)]);
         let mut dice = Dice(name + 5_000);
         let salts = [dice.id(), dice.id(), dice.id()];
-        let payer = PayerPart { order, jws: String::new(), bulk: None };
+        let payer = PayerPart { order, signed };
         let payee = PayeePart { description: format!("order {name}") };
         Parts::seal(&self.scene.template.keys, id, owners, salts, &payer, &payee).expect("they are sealed")
     }

@@ -11,7 +11,8 @@ use strongroom_store::log::{self as rows, FactRow};
 use strongroom_store::money::{self as store, TransferRow};
 
 use super::books::{Books, Owners};
-use super::{Report, Roots, integrity, parts};
+use super::parts::Parts;
+use super::{Report, Roots, integrity};
 use crate::Result;
 use crate::keyring::Keyring;
 use crate::money::hold::{begin_commitment, end_commitment};
@@ -39,7 +40,7 @@ pub(super) fn log(
     report: &mut Report,
 ) -> Result<Books> {
     let (mut books, mut frontier, mut blocks) = (Books::default(), Frontier::default(), roots.iter());
-    let mut block = blocks.next();
+    let (mut block, mut parts) = (blocks.next(), Parts::new(keys, owners));
     let (end, mut from) = (rows::end(connection)?, 0);
     while from < end {
         let until = from + PLACES;
@@ -65,7 +66,8 @@ pub(super) fn log(
             }
             let time_us = block.map_or(0, |(_, _, time_us)| *time_us);
             if let Some((.., row)) = found {
-                keep(keys, owners, &mut books, report, time_us, row)?;
+                parts.check(connection, &row)?;
+                keep(&mut books, report, time_us, row)?;
             }
             frontier.append(merkle::leaf_hash(&leaf.commitment));
             report.leaves += 1;
@@ -145,15 +147,18 @@ fn has_subject(kind: Kind) -> bool {
     matches!(kind, Kind::Device | Kind::KeyChange | Kind::Erasure)
 }
 
+impl Parts<'_> {
+    fn check(&mut self, connection: &mut dyn Connection, row: &Behind) -> Result<()> {
+        match row {
+            Behind::Posting(row) => self.posting(connection, row),
+            Behind::Began(row) => self.hold(connection, row),
+            Behind::Ended(_) | Behind::Fact => Ok(()),
+        }
+    }
+}
+
 /// Keeps the books of what stood behind a leaf.
-fn keep(
-    keys: &Keyring,
-    owners: &Owners,
-    books: &mut Books,
-    report: &mut Report,
-    block_us: i64,
-    row: Behind,
-) -> Result<()> {
+fn keep(books: &mut Books, report: &mut Report, block_us: i64, row: Behind) -> Result<()> {
     let of_its_block = |at: &str, time_us: i64| match time_us == block_us {
         true => Ok(()),
         false => Err(integrity(format!("{at}: its time is not its block's"))),
@@ -162,13 +167,11 @@ fn keep(
         Behind::Posting(row) => {
             let at = format!("transfer at sequence {}", row.sequence);
             of_its_block(&at, row.time_us)?;
-            parts::posting(keys, owners, &row)?;
             report.transfers += 1;
             books.posting(&row)
         }
         Behind::Began(row) => {
             of_its_block(&format!("reservation at sequence {}", row.sequence), row.time_us)?;
-            parts::hold(keys, owners, &row)?;
             books.began(&row)
         }
         Behind::Ended(row) => books.ended(&row),

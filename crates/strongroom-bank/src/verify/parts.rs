@@ -1,57 +1,33 @@
 //! The sealed parts of postings and reservations: they open under their person's key and are what the log has
-//! committed to. Only what belongs to somebody who was erased may be gone.
+//! committed to, and what came in a bulk stands in it. Only what belongs to somebody who was erased may be gone.
 
 use strongroom_crypto::sealed::ColumnId;
-use strongroom_ledger::leaf;
-use strongroom_store::Id;
+use strongroom_ledger::leaf::{self, PayerPart, Signed};
+use strongroom_ledger::merkle::{self, Hash};
 use strongroom_store::holds::HoldRow;
 use strongroom_store::money::TransferRow;
+use strongroom_store::{Connection, Id};
 
 use super::books::Owners;
 use super::integrity;
 use crate::account::open_part;
 use crate::keyring::{Keyring, column};
-use crate::{Error, Result};
+use crate::{Error, Result, bulk};
 
-/// One part: whose it is, where it stands, and what the log says of it.
-struct Part<'a> {
-    owner: Option<Id>,
-    column: ColumnId,
-    tag: u8,
-    row: &'a Id,
-    sealed: Option<&'a [u8]>,
-    hash: &'a [u8; 32],
+/// What parts are compared with.
+pub(super) struct Parts<'a> {
+    keys: &'a Keyring,
+    owners: &'a Owners,
+    /// The bulk of the last order that came in one: its orders stand one behind the other.
+    bulk: Option<(Hash, Vec<Hash>)>,
 }
 
-pub(super) fn posting(keys: &Keyring, owners: &Owners, row: &TransferRow) -> Result<()> {
-    let at = || format!("transfer at sequence {}", row.sequence);
-    let sealed = [row.payer.as_deref(), row.payee.as_deref()];
-    both(keys, owners, [&row.from, &row.to], &row.id, sealed, [&row.payer_hash, &row.payee_hash], at)
-}
-
-pub(super) fn hold(keys: &Keyring, owners: &Owners, row: &HoldRow) -> Result<()> {
-    let at = || format!("reservation at sequence {}", row.sequence);
-    let sealed = [row.payer.as_deref(), row.payee.as_deref()];
-    both(keys, owners, [&row.from, &row.to], &row.id, sealed, [&row.payer_hash, &row.payee_hash], at)
-}
-
-fn both(
-    keys: &Keyring,
-    owners: &Owners,
-    [from, to]: [&Id; 2],
-    row: &Id,
-    [payer, payee]: [Option<&[u8]>; 2],
-    [payer_hash, payee_hash]: [&[u8; 32]; 2],
-    at: impl Fn() -> String,
-) -> Result<()> {
-    let owner = |account: &Id| owners.get(account).copied().flatten();
-    let (payers, payees) = (owner(from).or_else(|| owner(to)), owner(to).or_else(|| owner(from)));
-    let payer =
-        Part { owner: payers, column: column::PAYER_PART, tag: leaf::PAYER, row, sealed: payer, hash: payer_hash };
-    let payee =
-        Part { owner: payees, column: column::PAYEE_PART, tag: leaf::PAYEE, row, sealed: payee, hash: payee_hash };
-    check(keys, &payer).map_err(|why| why.named(&at(), "payer"))?;
-    check(keys, &payee).map_err(|why| why.named(&at(), "payee"))
+/// Where a posting or reservation keeps its two parts.
+struct Row<'a> {
+    id: &'a Id,
+    accounts: [&'a Id; 2],
+    sealed: [Option<&'a [u8]>; 2],
+    hashes: [&'a Hash; 2],
 }
 
 /// Why a part does not hold.
@@ -60,24 +36,88 @@ enum Broken {
     Failed(Error),
 }
 
-impl Broken {
-    fn named(self, at: &str, whose: &str) -> Error {
-        match self {
-            Broken::Changed => integrity(format!("{at}: the {whose}'s part is gone, or not what the log says")),
-            Broken::Failed(error) => error,
+impl From<Error> for Broken {
+    fn from(error: Error) -> Self {
+        match error {
+            Error::Database(_) => Broken::Failed(error),
+            _ => Broken::Changed,
         }
     }
 }
 
-fn check(keys: &Keyring, part: &Part<'_>) -> std::result::Result<(), Broken> {
-    // Neither side belongs to a person: there is no key to seal a part under.
-    let Some(owner) = &part.owner else { return Ok(()) };
-    match open_part(keys, owner, part.column, part.row, part.sealed) {
-        Ok(Some((salt, content))) if leaf::part_hash(part.tag, &salt, &content) == *part.hash => Ok(()),
-        Err(Error::Erased(_)) => Ok(()),
-        Err(error @ Error::Database(_)) => Err(Broken::Failed(error)),
-        Ok(None) if is_erased(keys, owner) => Ok(()),
-        _ => Err(Broken::Changed),
+impl<'a> Parts<'a> {
+    pub(super) fn new(keys: &'a Keyring, owners: &'a Owners) -> Self {
+        Parts { keys, owners, bulk: None }
+    }
+
+    pub(super) fn posting(&mut self, connection: &mut dyn Connection, row: &TransferRow) -> Result<()> {
+        let parts = Row {
+            id: &row.id,
+            accounts: [&row.from, &row.to],
+            sealed: [row.payer.as_deref(), row.payee.as_deref()],
+            hashes: [&row.payer_hash, &row.payee_hash],
+        };
+        self.both(connection, &parts, || format!("transfer at sequence {}", row.sequence))
+    }
+
+    pub(super) fn hold(&mut self, connection: &mut dyn Connection, row: &HoldRow) -> Result<()> {
+        let parts = Row {
+            id: &row.id,
+            accounts: [&row.from, &row.to],
+            sealed: [row.payer.as_deref(), row.payee.as_deref()],
+            hashes: [&row.payer_hash, &row.payee_hash],
+        };
+        self.both(connection, &parts, || format!("reservation at sequence {}", row.sequence))
+    }
+
+    fn both(&mut self, connection: &mut dyn Connection, row: &Row<'_>, at: impl Fn() -> String) -> Result<()> {
+        let owner = |account: &Id| self.owners.get(account).copied().flatten();
+        let [from, to] = row.accounts.map(owner);
+        let named = |whose: &str| {
+            let what = format!("{}: the {whose}'s part is gone, or not what the log says", at());
+            move |broken| match broken {
+                Broken::Changed => integrity(what),
+                Broken::Failed(error) => error,
+            }
+        };
+        // Where neither side belongs to a person, there is no key to seal a part under.
+        if let Some(payer) = from.or(to) {
+            self.payer(connection, &payer, row).map_err(named("payer"))?;
+        }
+        if let Some(payee) = to.or(from) {
+            self.content(&payee, column::PAYEE_PART, leaf::PAYEE, row).map_err(named("payee"))?;
+        }
+        Ok(())
+    }
+
+    fn payer(&mut self, connection: &mut dyn Connection, owner: &Id, row: &Row<'_>) -> std::result::Result<(), Broken> {
+        let Some(content) = self.content(owner, column::PAYER_PART, leaf::PAYER, row)? else { return Ok(()) };
+        let part = PayerPart::decode(&content).map_err(|_| Broken::Changed)?;
+        let Signed::InBulk { jws_sha256, index } = part.signed else { return Ok(()) };
+        if self.bulk.as_ref().is_none_or(|(digest, _)| *digest != jws_sha256) {
+            let bulk = bulk::kept(connection, self.keys, owner, &jws_sha256)?;
+            self.bulk = Some((jws_sha256, bulk.leaves));
+        }
+        let leaf = self.bulk.as_ref().and_then(|(_, leaves)| leaves.get(usize::try_from(index).ok()?));
+        if leaf == Some(&merkle::leaf_hash(&part.order)) { Ok(()) } else { Err(Broken::Changed) }
+    }
+
+    /// What a part holds; none of somebody who was erased.
+    fn content(
+        &self,
+        owner: &Id,
+        column: ColumnId,
+        tag: u8,
+        row: &Row<'_>,
+    ) -> std::result::Result<Option<Vec<u8>>, Broken> {
+        let at = usize::from(tag != leaf::PAYER);
+        match open_part(self.keys, owner, column, row.id, row.sealed[at]) {
+            Ok(Some((salt, content))) if leaf::part_hash(tag, &salt, &content) == *row.hashes[at] => Ok(Some(content)),
+            Err(Error::Erased(_)) => Ok(None),
+            Ok(None) if is_erased(self.keys, owner) => Ok(None),
+            Err(error) => Err(error.into()),
+            Ok(_) => Err(Broken::Changed),
+        }
     }
 }
 

@@ -46,10 +46,6 @@ impl<'a> Reader<'a> {
         Some(sized)
     }
 
-    pub(super) fn is_over(&self) -> bool {
-        self.0.is_empty()
-    }
-
     pub(super) fn text(&mut self) -> Option<String> {
         String::from_utf8(self.sized()?.to_vec()).ok()
     }

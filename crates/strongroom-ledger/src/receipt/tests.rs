@@ -11,6 +11,8 @@ use super::*;
 use crate::id::{AccountId, DeviceId, KeyId, PersonId, TransferId};
 use crate::leaf::{
     ABSENT, Authority, CORE, DeviceChange, KeyChangeCore, Kind, PAYEE, PAYER, PayeePart, PayerPart, PostingKind,
+    Signed,
+    bulk::{self, BulkProof, SignedBulk},
 };
 use crate::merkle::{self, Frontier, Hashes};
 use crate::money::Currency;
@@ -41,6 +43,7 @@ struct Story {
     order_sha256: Option<Hash>,
     description: String,
     trailing: u8,
+    in_bulk: bool,
 }
 
 fn story() -> Story {
@@ -72,6 +75,7 @@ fn story() -> Story {
         order_sha256: None,
         description: "Rent".into(),
         trailing: 0,
+        in_bulk: false,
     }
 }
 
@@ -129,11 +133,26 @@ impl Story {
         LogKey::new(ORIGIN, &self.log_key.public())
     }
 
-    fn parts(&self) -> (Vec<u8>, Vec<u8>) {
+    fn sign(&self, text: &[u8]) -> String {
         let (kid, typ, aud, exp) = &self.signed;
+        jws::sign_detached(&self.device_key, kid, typ, aud, *exp, text)
+    }
+
+    /// Five orders, of which this story's is the third.
+    fn bulk(&self) -> SignedBulk {
+        let mut leaves: Vec<Hash> = (0..5).map(|n| merkle::leaf_hash(&[n])).collect();
+        leaves[2] = merkle::leaf_hash(self.order.as_bytes());
+        let jws = self.sign(bulk::text(&merkle::root_of(&leaves), 5, true).as_bytes());
+        SignedBulk { jws, linked: true, leaves }
+    }
+
+    fn parts(&self) -> (Vec<u8>, Vec<u8>) {
         let order = self.order.clone().into_bytes();
-        let jws = jws::sign_detached(&self.device_key, kid, typ, aud, *exp, &order);
-        (PayerPart { order, jws, bulk: None }.encode(), PayeePart { description: self.description.clone() }.encode())
+        let signed = match self.in_bulk {
+            true => Signed::InBulk { jws_sha256: self.bulk().digest(), index: 2 },
+            false => Signed::Alone(self.sign(&order)),
+        };
+        (PayerPart { order, signed }.encode(), PayeePart { description: self.description.clone() }.encode())
     }
 
     fn core(&self, sequence: u64) -> PostingCore {
@@ -188,6 +207,7 @@ impl Story {
             payee: Part::Hash(payee_hash),
             index: sequence,
             path: log.path(sequence),
+            bulk: if self.in_bulk { self.bulk().proof(2) } else { None },
             device: Some(DeviceProof {
                 core: self.device_core.clone(),
                 salt: [0x11; 16],
@@ -202,7 +222,7 @@ impl Story {
         let receipt = self.receipt();
         let payee = Part::Shown { salt: [0x14; 16], content: self.parts().1 };
         let payer = Part::Hash(receipt.payer.hash(PAYER));
-        Receipt { view: View::Payee, payer, payee, device: None, ..receipt }
+        Receipt { view: View::Payee, payer, payee, bulk: None, device: None, ..receipt }
     }
 
     fn verify(&self) -> Result<Verified, ReceiptError> {
@@ -403,6 +423,50 @@ fn a_view_shows_what_it_shows_and_no_more() {
     assert!(wrong(Receipt { payee: payee.payee.clone(), ..payer.clone() }));
     assert!(wrong(Receipt { payer: payer.payer.clone(), ..payee.clone() }));
     assert!(wrong(Receipt { payer: payee.payer.clone(), ..payer }));
+}
+
+fn bulk_story() -> Story {
+    let mut bulk = Story { in_bulk: true, ..story() };
+    bulk.signed.1 = "bulk".into();
+    bulk
+}
+
+#[test]
+fn an_order_of_a_bulk_is_proven_by_the_bulks_signature() {
+    let story = bulk_story();
+    let verified = story.verify().unwrap();
+    assert_eq!((verified.order_id.as_deref(), verified.signer), (Some("o-1"), Some(PersonId(id(1)))));
+    let text = story.receipt().to_text();
+    assert_eq!(Receipt::parse(&text).unwrap(), story.receipt());
+    let with = |bulk: Option<BulkProof>| verify(Receipt { bulk, ..story.receipt() }.to_text(), &story.key());
+    let proof = story.bulk().proof(2).unwrap();
+    let refused = |bulk| assert!(matches!(with(bulk), Err(ReceiptError::Signature(_))));
+    refused(None);
+    refused(Some(BulkProof { linked: false, ..proof.clone() }));
+    refused(Some(BulkProof { count: 4, ..proof.clone() }));
+    refused(Some(BulkProof { root: [9; 32], ..proof.clone() }));
+    refused(Some(BulkProof { path: proof.path[1..].to_vec(), ..proof.clone() }));
+    refused(Some(BulkProof { jws: story.sign(b"another"), ..proof.clone() }));
+    refused(story.bulk().proof(3));
+    let alone = Story { in_bulk: false, ..bulk_story() };
+    let lent = Receipt { bulk: Some(proof), ..alone.receipt() };
+    assert!(matches!(verify(lent.to_text(), &alone.key()), Err(ReceiptError::Signature(_))));
+    let as_order = Story { in_bulk: true, ..self::story() };
+    assert_eq!(as_order.verify(), Err(ReceiptError::Signature("it was made for another purpose".into())));
+    let payee = Receipt { bulk: story.bulk().proof(2), ..story.payee_receipt() };
+    assert!(matches!(verify(payee.to_text(), &story.key()), Err(ReceiptError::WrongView(_))));
+}
+
+#[test]
+fn a_signed_bulk_is_read_as_it_was_written_and_in_no_other_way() {
+    let bulk = bulk_story().bulk();
+    let bytes = bulk.encode();
+    assert_eq!(SignedBulk::decode(&bytes), Ok(bulk.clone()));
+    (0..bytes.len()).for_each(|cut| assert!(SignedBulk::decode(&bytes[..cut]).is_err(), "{cut}"));
+    assert!(SignedBulk::decode(&[&bytes[..], &[0]].concat()).is_err());
+    assert!(SignedBulk::decode(&[&[2], &bytes[1..]].concat()).is_err());
+    assert_eq!(bulk.proof(5), None);
+    assert_eq!(SignedBulk { leaves: Vec::new(), ..bulk }.proof(0), None);
 }
 
 #[test]

@@ -6,6 +6,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
 
 use super::{DeviceProof, Part, Receipt, View};
+use crate::leaf::bulk::BulkProof;
 use crate::leaf::{Authority, DeviceChange, DeviceCore, PostingCore, PostingKind};
 use crate::merkle::Hash;
 use crate::money::Currency;
@@ -35,6 +36,9 @@ pub(super) fn write(receipt: &Receipt) -> String {
     out.line("payee", part_text(&receipt.payee));
     out.line("index", receipt.index);
     receipt.path.iter().for_each(|hash| out.line("path", hex(hash)));
+    if let Some(bulk) = &receipt.bulk {
+        write_bulk(&mut out, bulk);
+    }
     if let Some(device) = &receipt.device {
         write_device(&mut out, device);
     }
@@ -52,6 +56,14 @@ fn write_core(out: &mut Out, core: &PostingCore) {
     out.line("authority", authority_text(core.authority));
     out.line("order-sha256", hex(&core.order_sha256));
     out.line("refers", core.refers.map_or("none".into(), |transfer| transfer.to_string()));
+}
+
+fn write_bulk(out: &mut Out, bulk: &BulkProof) {
+    out.line("bulk", &bulk.jws);
+    out.line("bulk-root", hex(&bulk.root));
+    out.line("bulk-count", bulk.count);
+    out.line("bulk-linked", bulk.linked);
+    bulk.path.iter().for_each(|hash| out.line("bulk-path", hex(hash)));
 }
 
 fn write_device(out: &mut Out, device: &DeviceProof) {
@@ -108,6 +120,7 @@ pub(super) fn read(text: &str) -> Result<Receipt, NotAReceipt> {
         payee: lines.value("payee", "payee, shown or hash, and its bytes", read_part)?,
         index: lines.parsed("index", "index and a number")?,
         path: lines.path("path", "path and 64 hexadecimal digits")?,
+        bulk: if lines.rest.starts_with("bulk ") { Some(read_bulk(&mut lines)?) } else { None },
         device: if lines.rest.starts_with("device ") { Some(read_device(&mut lines)?) } else { None },
         checkpoint: {
             lines.exactly(CHECKPOINT)?;
@@ -131,6 +144,16 @@ fn read_core(lines: &mut Lines<'_>) -> Result<PostingCore, NotAReceipt> {
         id => id.parse().ok().map(Some),
     })?;
     Ok(PostingCore { transfer, sequence, kind, from, to, amount, currency, time_us, authority, order_sha256, refers })
+}
+
+fn read_bulk(lines: &mut Lines<'_>) -> Result<BulkProof, NotAReceipt> {
+    Ok(BulkProof {
+        jws: lines.parsed("bulk", "bulk and its signature")?,
+        root: lines.value("bulk-root", "bulk-root and 64 hexadecimal digits", unhex)?,
+        count: lines.parsed("bulk-count", "bulk-count and a number")?,
+        linked: lines.parsed("bulk-linked", "bulk-linked, true or false")?,
+        path: lines.path("bulk-path", "bulk-path and 64 hexadecimal digits")?,
+    })
 }
 
 fn read_device(lines: &mut Lines<'_>) -> Result<DeviceProof, NotAReceipt> {

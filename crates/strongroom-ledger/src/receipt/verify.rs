@@ -6,7 +6,8 @@ use strongroom_crypto::sign::PublicKey;
 
 use super::{DeviceProof, NotAReceipt, Part, Receipt, View};
 use crate::id::{AccountId, DeviceId, PersonId, TransferId};
-use crate::leaf::{self, Authority, BulkProof, DeviceChange, Kind, PayeePart, PayerPart, PostingCore, PostingKind};
+use crate::leaf::bulk::BulkProof;
+use crate::leaf::{self, Authority, DeviceChange, Kind, PayeePart, PayerPart, PostingCore, PostingKind, Signed};
 use crate::merkle::{self, Hash};
 use crate::money::Currency;
 use crate::note::{Checkpoint, LogKey, NoteError};
@@ -146,7 +147,7 @@ fn check_payee(receipt: &Receipt, verified: &mut Verified) -> Result<(), Receipt
     let Part::Shown { content, .. } = &receipt.payee else {
         return Err(ReceiptError::WrongView("a payee's receipt shows the payee's part"));
     };
-    if matches!(receipt.payer, Part::Shown { .. }) || receipt.device.is_some() {
+    if matches!(receipt.payer, Part::Shown { .. }) || receipt.device.is_some() || receipt.bulk.is_some() {
         return Err(ReceiptError::WrongView("a payee's receipt hides the payer's part and device"));
     }
     let part = PayeePart::decode(content).map_err(|_| ReceiptError::WrongView("the payee's part is unreadable"))?;
@@ -164,13 +165,13 @@ fn check_payer(receipt: &Receipt, verified: &mut Verified) -> Result<(), Receipt
             let part =
                 PayerPart::decode(content).map_err(|_| ReceiptError::WrongView("the payer's part is unreadable"))?;
             check_device(device, proof, receipt.core.sequence, &verified.checkpoint)?;
-            check_signature(&part, device, proof, &receipt.core, &verified.checkpoint.origin)?;
+            check_signature(&part, receipt.bulk.as_ref(), proof, &receipt.core, &verified.checkpoint.origin)?;
             check_order(&part.order, &receipt.core, verified)?;
             verified.signer = Some(proof.core.person);
             verified.not_proven.push("that the device had not been revoked");
             Ok(())
         }
-        (None, Part::Hash(_), None) => {
+        (None, Part::Hash(_), None) if receipt.bulk.is_none() => {
             verified.not_proven.push("that the rule of the bank was applied rightly");
             Ok(())
         }
@@ -203,7 +204,7 @@ fn check_device(
 /// The device signed exactly this order, for this bank and purpose.
 fn check_signature(
     part: &PayerPart,
-    device: DeviceId,
+    bulk: Option<&BulkProof>,
     proof: &DeviceProof,
     core: &PostingCore,
     origin: &str,
@@ -212,25 +213,27 @@ fn check_signature(
     if sha256(&part.order) != core.order_sha256 {
         return wrong("the order is not the one that was posted");
     }
-    let detached = jws::parse_detached(&part.jws).map_err(|e| ReceiptError::Signature(e.to_string()))?;
-    let protected = detached.protected();
-    let purpose = match (&part.bulk, is_cash(core.kind)) {
-        (Some(_), _) => "bulk",
-        (None, true) => "cash",
-        (None, false) => "order",
+    let (jws, purpose, signed) = match (&part.signed, bulk) {
+        (Signed::Alone(jws), None) if is_cash(core.kind) => (jws, "cash", part.order.clone()),
+        (Signed::Alone(jws), None) => (jws, "order", part.order.clone()),
+        // A bulk is signed as a whole; that this order is in it stands beside.
+        (Signed::InBulk { jws_sha256, index }, Some(bulk)) => {
+            if sha256(bulk.jws.as_bytes()) != *jws_sha256 || !bulk.holds(&part.order, *index) {
+                return wrong("the order is not one of the bulk that was signed");
+            }
+            (&bulk.jws, "bulk", bulk.text().into_bytes())
+        }
+        _ => return wrong("the order was signed in another way than the receipt shows"),
     };
-    // A bulk is signed as a whole; that this order is in it stands beside.
-    let whole = part.bulk.as_ref().map(|bulk| BulkProof::signed(&bulk.root, bulk.count, bulk.linked));
-    if part.bulk.as_ref().is_some_and(|bulk| !bulk.holds(&part.order)) {
-        return wrong("the order is not one of the bulk that was signed");
-    }
+    let detached = jws::parse_detached(jws).map_err(|e| ReceiptError::Signature(e.to_string()))?;
+    let protected = detached.protected();
     if protected.typ != purpose {
         return wrong("it was made for another purpose");
     }
     if protected.aud != origin {
         return wrong("it was made for another bank");
     }
-    if protected.kid != device.to_string() {
+    if protected.kid != proof.core.device.to_string() {
         return wrong("it was made by another device");
     }
     let late_s_max = if completes_hold(core) { HOLD_S_MAX + LATE_S_MAX } else { LATE_S_MAX };
@@ -239,8 +242,7 @@ fn check_signature(
     }
     let key =
         PublicKey::from_bytes(&proof.core.public_key).map_err(|_| ReceiptError::Device("its key is unreadable"))?;
-    let signed = whole.as_ref().map_or(part.order.as_slice(), |whole| whole.as_bytes());
-    if detached.verify(&key, signed) { Ok(()) } else { wrong("it does not match the order and the device's key") }
+    if detached.verify(&key, &signed) { Ok(()) } else { wrong("it does not match the order and the device's key") }
 }
 
 fn is_cash(kind: PostingKind) -> bool {

@@ -8,7 +8,7 @@ use strongroom_client::{Bytes, Client, Content, Error, Method, Purpose, Signer};
 use strongroom_crypto::random;
 use strongroom_crypto::sign::SigningKey;
 use strongroom_ledger::id::TransferId;
-use strongroom_ledger::leaf::BulkProof;
+use strongroom_ledger::leaf::bulk;
 use strongroom_ledger::merkle;
 
 use super::bank::{OwnBank, code_now, failed};
@@ -147,7 +147,7 @@ impl Customer {
         let orders: Vec<String> = (0..count).map(order).collect();
         let leaves: Vec<_> = orders.iter().map(|order| merkle::leaf_hash(order.as_bytes())).collect();
         let root = merkle::root_of(&leaves);
-        let whole = BulkProof::signed(&root, count as u64, false);
+        let whole = bulk::text(&root, count as u64, false);
         let signature = self.lane.signer.sign(Purpose::Bulk, whole.as_bytes(), now_s());
         let root: String = root.iter().map(|byte| format!("{byte:02x}")).collect();
         let body = BulkOrder { root, count: count as u64, linked: false, orders };
