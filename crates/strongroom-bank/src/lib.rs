@@ -16,7 +16,7 @@ use strongroom_ledger::merkle::Frontier;
 use strongroom_ledger::money::Currency;
 use strongroom_ledger::note::LogKey;
 use strongroom_ledger::number::NumberScheme;
-use strongroom_sql::{Connection, Role, Url};
+use strongroom_sql::{Checkpoint, Connection, Role, Url};
 use strongroom_store::{Id, accounts, log, meta};
 use tokio::sync::Semaphore;
 
@@ -487,8 +487,8 @@ impl Readers {
     }
 }
 
-/// How often the write-ahead log is copied into the database, and from how many pages of 4 KiB on
-/// the writer cuts it.
+/// How often the write-ahead log is copied into the database, and from how many pages of 4 KiB on the writer begins it
+/// anew.
 const WAL_TENDED_EVERY: std::time::Duration = std::time::Duration::from_secs(1);
 const WAL_PAGES_MAX: u64 = 16_384;
 
@@ -505,7 +505,7 @@ fn tend_wal(database: Database, counters: std::sync::Weak<Counters>) {
         loop {
             std::thread::sleep(WAL_TENDED_EVERY);
             let Some(counters) = counters.upgrade() else { return };
-            match connection.checkpoint() {
+            match connection.checkpoint(Checkpoint::Passive) {
                 Ok(progress) if progress.pages > WAL_PAGES_MAX => {
                     counters.wal_is_large.store(true, std::sync::atomic::Ordering::Relaxed)
                 }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
-use strongroom_sql::{Connection, Kind};
+use strongroom_sql::{Checkpoint, Connection, Kind};
 use strongroom_store::meta;
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
@@ -85,7 +85,7 @@ pub struct Counters {
     pub tasks: AtomicU64,
     /// Batches rolled back and seen again.
     pub retries: AtomicU64,
-    /// The write-ahead log has grown large: the writer lets it be reset.
+    /// The write-ahead log has grown large: the writer begins it anew.
     pub wal_is_large: AtomicBool,
 }
 
@@ -149,7 +149,7 @@ impl Writer {
         while let Some(mut batch) = queue.take() {
             self.settle(&mut batch);
             if self.counters.wal_is_large.swap(false, Ordering::Relaxed)
-                && let Err(e) = self.connection.checkpoint_truncate()
+                && let Err(e) = self.connection.checkpoint(Checkpoint::Restart)
             {
                 tracing::warn!(error = %e, "the write-ahead log could not be reset");
             }

@@ -62,12 +62,9 @@ pub trait Connection: Send {
     /// Compiles a statement without running it: is it valid on this engine and schema?
     fn check(&mut self, sql: &str) -> Result<()>;
 
-    /// SQLite: copies the write-ahead log into the database as far as readers allow, without
-    /// blocking anyone. The writer never does this by itself. Other engines: nothing.
-    fn checkpoint(&mut self) -> Result<WalProgress>;
-
-    /// SQLite: waits for readers and cuts the write-ahead log to nothing. Other engines: nothing.
-    fn checkpoint_truncate(&mut self) -> Result<WalProgress>;
+    /// SQLite: copies the write-ahead log into the database. The writer never does this by itself. Other engines:
+    /// nothing.
+    fn checkpoint(&mut self, how: Checkpoint) -> Result<WalProgress>;
 
     /// Settings of the server that put committed data at risk, each with its cure.
     fn durability_warnings(&mut self) -> Result<Vec<String>>;
@@ -104,6 +101,18 @@ pub struct SelectKeys<'a> {
     pub key: &'a [&'a str],
     /// Hold the rows until the transaction ends (`FOR UPDATE`; SQLite's writer holds all anyway).
     pub lock: bool,
+}
+
+/// What a checkpoint of SQLite's write-ahead log does beside copying.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Checkpoint {
+    /// It copies as far as readers allow, without blocking anyone.
+    Passive,
+    /// It waits for readers, and the next commit writes over the log from its beginning: a file that does not grow is
+    /// synced faster.
+    Restart,
+    /// It waits for readers and cuts the log to nothing.
+    Truncate,
 }
 
 /// How far a checkpoint of SQLite's write-ahead log came.

@@ -18,7 +18,7 @@ mod sqlite;
 mod url;
 mod value;
 
-pub use connection::{Connection, Insert, Role, SelectKeys, Upsert, WalProgress, open};
+pub use connection::{Checkpoint, Connection, Insert, Role, SelectKeys, Upsert, WalProgress, open};
 pub use dialect::{Dialect, quote};
 pub use error::{Error, Kind, Result};
 pub use row::Row;

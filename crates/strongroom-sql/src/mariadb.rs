@@ -4,7 +4,7 @@ use crate::connection::check_widths;
 use crate::mariadb_error::translate;
 use crate::row::RowBuilder;
 use crate::{
-    Connection, Dialect, Error, Insert, Kind, MariaDbUrl, Result, Role, Row, SelectKeys, Tls, Upsert, Value,
+    Checkpoint, Connection, Dialect, Error, Insert, Kind, MariaDbUrl, Result, Role, Row, SelectKeys, Tls, Upsert, Value,
     WalProgress, batch,
 };
 use mysql::consts::{CapabilityFlags, ColumnType};
@@ -212,11 +212,7 @@ impl Connection for MariaDb {
         self.inner.close(statement).map_err(translate)
     }
 
-    fn checkpoint(&mut self) -> Result<WalProgress> {
-        Ok(WalProgress::default())
-    }
-
-    fn checkpoint_truncate(&mut self) -> Result<WalProgress> {
+    fn checkpoint(&mut self, _how: Checkpoint) -> Result<WalProgress> {
         Ok(WalProgress::default())
     }
 

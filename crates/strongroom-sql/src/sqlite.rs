@@ -3,7 +3,7 @@
 use crate::connection::check_widths;
 use crate::row::RowBuilder;
 use crate::{
-    Connection, Dialect, Error, Insert, Kind, Result, Role, Row, SelectKeys, Upsert, Value, WalProgress, batch,
+    Checkpoint, Connection, Dialect, Error, Insert, Kind, Result, Role, Row, SelectKeys, Upsert, Value, WalProgress, batch,
 };
 use rusqlite::types::{ToSqlOutput, ValueRef};
 use rusqlite::{CachedStatement, OpenFlags, ToSql, ffi};
@@ -64,13 +64,6 @@ impl Sqlite {
 
     fn simple(&mut self, sql: &str) -> Result<()> {
         self.prepare(sql, 0)?.raw_execute().map(drop).map_err(translate)
-    }
-
-    fn checkpoint_mode(&mut self, sql: &str) -> Result<WalProgress> {
-        let rows = self.query(sql, &[])?;
-        let Some(row) = rows.first() else { return Ok(WalProgress::default()) };
-        let pages = |column| row.int(column).map(|n| u64::try_from(n).unwrap_or(0));
-        Ok(WalProgress { busy: row.int(0)? != 0, pages: pages(1)?, moved: pages(2)? })
     }
 }
 
@@ -196,12 +189,16 @@ impl Connection for Sqlite {
         self.inner.prepare(sql).map(drop).map_err(translate)
     }
 
-    fn checkpoint(&mut self) -> Result<WalProgress> {
-        self.checkpoint_mode("PRAGMA wal_checkpoint(PASSIVE)")
-    }
-
-    fn checkpoint_truncate(&mut self) -> Result<WalProgress> {
-        self.checkpoint_mode("PRAGMA wal_checkpoint(TRUNCATE)")
+    fn checkpoint(&mut self, how: Checkpoint) -> Result<WalProgress> {
+        let sql = match how {
+            Checkpoint::Passive => "PRAGMA wal_checkpoint(PASSIVE)",
+            Checkpoint::Restart => "PRAGMA wal_checkpoint(RESTART)",
+            Checkpoint::Truncate => "PRAGMA wal_checkpoint(TRUNCATE)",
+        };
+        let rows = self.query(sql, &[])?;
+        let Some(row) = rows.first() else { return Ok(WalProgress::default()) };
+        let pages = |column| row.int(column).map(|n| u64::try_from(n).unwrap_or(0));
+        Ok(WalProgress { busy: row.int(0)? != 0, pages: pages(1)?, moved: pages(2)? })
     }
 
     fn durability_warnings(&mut self) -> Result<Vec<String>> {

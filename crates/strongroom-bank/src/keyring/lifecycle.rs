@@ -10,7 +10,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use strongroom_crypto::lifecycle::State;
 use strongroom_crypto::sealed::Suite;
 use strongroom_crypto::secret::Secret;
-use strongroom_sql::Connection;
+use strongroom_sql::{Checkpoint, Connection};
 use strongroom_store::Id;
 use strongroom_store::keys::{self, WrappedKey};
 
@@ -106,7 +106,7 @@ impl Keyring {
             }
             end(c, &key, now_us)
         })?;
-        connection.checkpoint_truncate()?;
+        connection.checkpoint(Checkpoint::Truncate)?;
         tracing::info!(target: "strongroom::keys", purpose = purpose.name(), series = hex::encode(series), version, "a key was destroyed");
         self.read_again(connection.as_mut(), purpose, series)
     }
@@ -121,7 +121,7 @@ impl Keyring {
             Ok(!versions.is_empty())
         })?;
         if ended {
-            connection.checkpoint_truncate()?;
+            connection.checkpoint(Checkpoint::Truncate)?;
         }
         self.people.write().unwrap_or_else(PoisonError::into_inner).remove(person);
         Ok(())
@@ -150,7 +150,7 @@ impl Keyring {
             })?;
             self.keks.write().unwrap_or_else(PoisonError::into_inner).insert(purpose, Arc::new(new));
         }
-        connection.checkpoint_truncate()?;
+        connection.checkpoint(Checkpoint::Truncate)?;
         tracing::info!(target: "strongroom::keys", count, "all keys were wrapped under new key-encryption keys");
         Ok(count)
     }
@@ -235,7 +235,7 @@ impl Keyring {
 
     /// Copies the keyring's write-ahead log into its database and cuts it.
     pub fn tidy(&self) -> Result<()> {
-        self.locked().checkpoint_truncate()?;
+        self.locked().checkpoint(Checkpoint::Truncate)?;
         Ok(())
     }
 

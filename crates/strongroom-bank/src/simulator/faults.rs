@@ -3,7 +3,7 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use strongroom_sql::{Connection, Dialect, Error, Insert, Kind, Result, Row, SelectKeys, Upsert, Value, WalProgress};
+use strongroom_sql::{Checkpoint, Connection, Dialect, Error, Insert, Kind, Result, Row, SelectKeys, Upsert, Value, WalProgress};
 
 use super::Dice;
 
@@ -156,12 +156,8 @@ impl Connection for Faulty {
         self.inner.check(sql)
     }
 
-    fn checkpoint(&mut self) -> Result<WalProgress> {
-        self.inner.checkpoint()
-    }
-
-    fn checkpoint_truncate(&mut self) -> Result<WalProgress> {
-        self.inner.checkpoint_truncate()
+    fn checkpoint(&mut self, how: Checkpoint) -> Result<WalProgress> {
+        self.inner.checkpoint(how)
     }
 
     fn durability_warnings(&mut self) -> Result<Vec<String>> {

@@ -2,7 +2,7 @@
 
 use crate::engine::{Engine, id};
 use std::os::unix::fs::PermissionsExt;
-use strongroom_sql::{Kind, Role, Url, WalProgress, open};
+use strongroom_sql::{Checkpoint, Kind, Role, Url, WalProgress, open};
 
 #[test]
 fn the_files_are_their_owners_alone() {
@@ -53,12 +53,19 @@ fn another_connection_empties_the_write_ahead_log() {
         writer.execute("INSERT INTO t (id, name) VALUES (?, ?)", &[(&id(n)).into(), "x".into()]).unwrap();
     }
     let mut other = engine.writer();
-    let passive = other.checkpoint().unwrap();
+    let passive = other.checkpoint(Checkpoint::Passive).unwrap();
     assert!(!passive.busy && passive.pages >= 200 && passive.moved == passive.pages, "{passive:?}");
-    assert_eq!(other.checkpoint_truncate().unwrap(), WalProgress::default());
     let wal = engine.folder.as_ref().unwrap().path().join("test.db-wal");
-    assert_eq!(std::fs::metadata(wal).unwrap().len(), 0);
-    assert_eq!(crate::engine::count(&mut *writer, "t"), 200);
+    let length = || std::fs::metadata(&wal).unwrap().len();
+    let grown = length();
+    other.checkpoint(Checkpoint::Restart).unwrap();
+    writer.execute("INSERT INTO t (id, name) VALUES (?, ?)", &[(&id(200)).into(), "x".into()]).unwrap();
+    assert_eq!(length(), grown, "the log is written over from its beginning");
+    let after = other.checkpoint(Checkpoint::Passive).unwrap();
+    assert!(after.pages < 10, "{after:?}");
+    assert_eq!(other.checkpoint(Checkpoint::Truncate).unwrap(), WalProgress::default());
+    assert_eq!(length(), 0);
+    assert_eq!(crate::engine::count(&mut *writer, "t"), 201);
 }
 
 #[test]
@@ -71,7 +78,7 @@ fn a_readers_old_view_stops_the_checkpoint_but_not_the_writer() {
     for n in 0..20 {
         writer.execute("INSERT INTO t (id) VALUES (?)", &[(&id(n)).into()]).unwrap();
     }
-    let progress = engine.writer().checkpoint().unwrap();
+    let progress = engine.writer().checkpoint(Checkpoint::Passive).unwrap();
     assert!(progress.moved < progress.pages, "{progress:?}");
     assert_eq!(crate::engine::count(&mut *reader, "t"), 0);
 }

@@ -390,6 +390,9 @@ fn a_bulk_is_signed_as_a_whole_and_linked_orders_are_carried_out_together() {
         let proven = strongroom_ledger::receipt::verify(&receipt, &key).expect("it holds");
         assert_eq!((proven.amount_text().as_str(), proven.order_id.as_deref()), ("10.00 USD", Some("loose-0")));
         assert!(ana.client.verification(&first).await.expect("it is checked").is_valid);
+        let file = bank.folder.path().join("bulk.receipt");
+        std::fs::write(&file, &receipt).expect("it can be written");
+        crate::path::python("verify_receipt.py", &[&file, std::path::Path::new(bank.log_key())]);
 
         let linked = orders("linked", &["30.00", "30.00", "30.00"]);
         assert_eq!(place(linked, true).await.0, ["linked_refused", "linked_refused", "insufficient_funds"]);

@@ -2,7 +2,7 @@
 //! refused, and the log says so.
 
 use strongroom_client::Error;
-use strongroom_sql::Value;
+use strongroom_sql::{Checkpoint, Value};
 
 use crate::bank::{Engine, TestBank, block_on};
 use crate::customer::{Customer, problem, transfer};
@@ -164,7 +164,7 @@ fn changed_money_is_not_moved(engine: Engine) {
 }
 
 /// A ledger with everything in it: postings, a reservation that stands, one that was captured, one released, a
-/// reversal, refused orders, a revoked device.
+/// reversal, refused orders, a bulk, a revoked device.
 pub async fn full_ledger(bank: &TestBank) {
     let (ana, ben) = (Customer::sign_up(bank, "ana").await, Customer::sign_up(bank, "ben").await);
     let teller = Customer::sign_in(bank, "teller").await;
@@ -193,6 +193,8 @@ pub async fn full_ledger(bank: &TestBank) {
     follow_up("c-3", "reverse", &reversed).await;
     assert_eq!(ana.order(&transfer("t-5", &from, &to, "999999.00")).await.status, 422);
     assert_eq!(ana.order(&transfer("t-6", &from, &to, "0.00")).await.status, 422);
+    let bulk = ["b-1", "b-2"].map(|order| transfer(order, &from, &to, "1.00")).to_vec();
+    ana.client.bulk(&ana.signer(), bulk, true, crate::customer::now_s()).await.expect("a bulk is taken");
     ben.client.revoke_device(&ben.device).await.expect("a device is revoked");
 }
 
@@ -220,10 +222,11 @@ fn broken(bank: &TestBank) -> Option<String> {
     report["broken"].as_str().map(str::to_owned)
 }
 
-const LEDGER: [&str; 11] = [
+const LEDGER: [&str; 12] = [
     "accounts",
     "balances",
     "orders",
+    "bulks",
     "transfers",
     "entries",
     "holds",
@@ -243,7 +246,7 @@ fn every_column_of_the_ledger_is_watched() {
     bank.stop();
     assert_eq!(broken(&bank), None, "all holds at first");
     let file = bank.home().join("bank.db");
-    bank.sql().checkpoint_truncate().expect("one file holds it all");
+    bank.sql().checkpoint(Checkpoint::Truncate).expect("one file holds it all");
     let whole = std::fs::read(&file).expect("the database can be read");
     let restore = || {
         for companion in ["bank.db-wal", "bank.db-shm"] {

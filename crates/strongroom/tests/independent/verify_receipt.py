@@ -102,7 +102,7 @@ def verify(receipt, log_key):
     size, root = check_note(note, log_key)
     title, *lines = head.splitlines()
     assert title == "strongroom receipt v1"
-    fields, paths = {}, {"path": [], "device-path": []}
+    fields, paths = {}, {"path": [], "device-path": [], "bulk-path": []}
     for line in lines:
         name, value = line.split(" ", 1)
         if name in paths:
@@ -152,11 +152,20 @@ def verify(receipt, log_key):
     assert root_by_path(entry, device_index, size, paths["device-path"]) == root, "the device is not in the log"
     payer = shown["payer"]
     length = int.from_bytes(payer[:4])
-    order, jws = payer[4:4 + length], payer[8 + length:].decode()
-    assert sized(order) + sized(jws.encode()) == payer
+    order, rest = payer[4:4 + length], payer[4 + length:]
+    assert sized(order) + rest == payer
     assert sha256(order).hex() == fields["order-sha256"], "another order"
+    purpose, signed, jws = PURPOSES[fields["kind"]], order, rest[4:].decode("latin-1")
+    if "bulk" in fields:
+        jws, count, bulk_root = fields["bulk"], int(fields["bulk-count"]), fields["bulk-root"]
+        assert rest[:36] == sized(b"") + sha256(jws.encode()) and len(rest) == 44, "another bulk"
+        place = int.from_bytes(rest[36:])
+        assert root_by_path(order, place, count, paths["bulk-path"]).hex() == bulk_root, "the order is not in the bulk"
+        purpose, signed = "bulk", f'{{"root":"{bulk_root}","count":{count},"linked":{fields["bulk-linked"]}}}'.encode()
+    else:
+        assert rest == sized(jws.encode())
     name = log_key.split("+", 1)[0]
-    check_jws(jws, key, order, {"typ": PURPOSES[fields["kind"]], "aud": name, "kid": device})
+    check_jws(jws, key, signed, {"typ": purpose, "aud": name, "kid": device})
     ordered = json.loads(order)["amount"]
     assert (ordered["amount"], ordered["currency"]) == (amount, currency), "another amount was ordered"
 
