@@ -6,8 +6,10 @@
 
 use std::collections::HashSet;
 use std::path::Path;
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use strongroom_crypto::passkey::Site;
 use strongroom_crypto::sign::PublicKey;
@@ -16,7 +18,7 @@ use strongroom_ledger::merkle::Frontier;
 use strongroom_ledger::money::Currency;
 use strongroom_ledger::note::LogKey;
 use strongroom_ledger::number::NumberScheme;
-use strongroom_sql::{Checkpoint, Connection, Role, Url};
+use strongroom_sql::{Checkpoint, Connection, Role, Url, WalProgress};
 use strongroom_store::{Id, accounts, log, meta};
 use tokio::sync::Semaphore;
 
@@ -487,10 +489,14 @@ impl Readers {
     }
 }
 
-/// How often the write-ahead log is copied into the database, and from how many pages of 4 KiB on the writer begins it
-/// anew.
-const WAL_TENDED_EVERY: std::time::Duration = std::time::Duration::from_secs(1);
-const WAL_PAGES_MAX: u64 = 16_384;
+/// How often the write-ahead log is copied into the database; once it is large, again and again until little is left
+/// for the writer, who begins it anew and copies the rest meanwhile.
+const WAL_TENDED_EVERY: Duration = Duration::from_secs(1);
+const WAL_HURRIED_EVERY: Duration = Duration::from_millis(20);
+/// In pages of 4 KiB.
+const WAL_IS_LARGE: u64 = 16_384;
+const WAL_IS_HUGE: u64 = 4 * WAL_IS_LARGE;
+const WAL_LEFT_MAX: u64 = 1_024;
 
 /// Copies SQLite's write-ahead log into the database beside the writer, for as long as the bank is open.
 fn tend_wal(database: Database, counters: std::sync::Weak<Counters>) {
@@ -502,14 +508,16 @@ fn tend_wal(database: Database, counters: std::sync::Weak<Counters>) {
             Ok(connection) => connection,
             Err(e) => return tracing::error!(error = %e, "the write-ahead log is not tended: restart the bank"),
         };
+        let mut pause = WAL_TENDED_EVERY;
         loop {
-            std::thread::sleep(WAL_TENDED_EVERY);
+            std::thread::sleep(pause);
             let Some(counters) = counters.upgrade() else { return };
             match connection.checkpoint(Checkpoint::Passive) {
-                Ok(progress) if progress.pages > WAL_PAGES_MAX => {
-                    counters.wal_is_large.store(true, std::sync::atomic::Ordering::Relaxed)
+                Ok(WalProgress { pages, moved, .. }) => {
+                    let is_copied = pages - moved < WAL_LEFT_MAX || pages > WAL_IS_HUGE;
+                    counters.wal_is_large.store(pages > WAL_IS_LARGE && is_copied, Ordering::Relaxed);
+                    pause = if pages > WAL_IS_LARGE / 2 { WAL_HURRIED_EVERY } else { WAL_TENDED_EVERY };
                 }
-                Ok(_) => {}
                 Err(e) => {
                     tracing::warn!(error = %e, "the write-ahead log could not be copied into the database; trying again")
                 }

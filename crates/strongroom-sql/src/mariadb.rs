@@ -4,8 +4,8 @@ use crate::connection::check_widths;
 use crate::mariadb_error::translate;
 use crate::row::RowBuilder;
 use crate::{
-    Checkpoint, Connection, Dialect, Error, Insert, Kind, MariaDbUrl, Result, Role, Row, SelectKeys, Tls, Upsert, Value,
-    WalProgress, batch,
+    Checkpoint, Connection, Dialect, Error, Insert, Kind, MariaDbUrl, Result, Role, Row, SelectKeys, Tls, Upsert,
+    Value, WalProgress, batch,
 };
 use mysql::consts::{CapabilityFlags, ColumnType};
 use mysql::prelude::Queryable;

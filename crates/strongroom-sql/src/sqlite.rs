@@ -3,7 +3,8 @@
 use crate::connection::check_widths;
 use crate::row::RowBuilder;
 use crate::{
-    Checkpoint, Connection, Dialect, Error, Insert, Kind, Result, Role, Row, SelectKeys, Upsert, Value, WalProgress, batch,
+    Checkpoint, Connection, Dialect, Error, Insert, Kind, Result, Role, Row, SelectKeys, Upsert, Value, WalProgress,
+    batch,
 };
 use rusqlite::types::{ToSqlOutput, ValueRef};
 use rusqlite::{CachedStatement, OpenFlags, ToSql, ffi};

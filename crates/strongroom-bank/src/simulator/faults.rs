@@ -3,7 +3,9 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use strongroom_sql::{Checkpoint, Connection, Dialect, Error, Insert, Kind, Result, Row, SelectKeys, Upsert, Value, WalProgress};
+use strongroom_sql::{
+    Checkpoint, Connection, Dialect, Error, Insert, Kind, Result, Row, SelectKeys, Upsert, Value, WalProgress,
+};
 
 use super::Dice;
 
