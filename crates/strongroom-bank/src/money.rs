@@ -187,8 +187,11 @@ struct View {
     accounts: HashMap<Id, AccountView>,
     /// Accounts whose rows do not carry our MAC.
     broken: Vec<Id>,
+    /// Orders that were placed before.
     orders: HashMap<(Id, String), OrderRow>,
-    /// First answers, by the place that their orders have kept.
+    /// Orders that come more than once in this batch, and which of its effects the first has become.
+    twins: HashMap<(Id, String), Option<usize>>,
+    /// First answers, by the place that their orders have kept; those of this batch's postings are its effects.
     answers: HashMap<i64, Posted>,
     holds: HashMap<Id, HoldRow>,
     /// Postings that were taken back.
@@ -267,10 +270,27 @@ impl View {
             accounts,
             broken,
             orders: orders.into_iter().map(|o| ((o.person, o.order_id.clone()), o)).collect(),
+            twins: twins(ids),
             answers,
             holds: keep_true(holds, keys),
             reversed: reversed.into_iter().map(|(original, _)| original).collect(),
         })
+    }
+
+    /// The order that has spent this one's id, in an earlier batch or in this one.
+    fn spent<'a>(&'a self, effects: &'a Effects, command: &Command) -> Option<&'a OrderRow> {
+        if self.orders.is_empty() && self.twins.is_empty() {
+            return None;
+        }
+        let key = (command.person, command.order_id.clone());
+        self.orders.get(&key).or_else(|| effects.orders.get((*self.twins.get(&key)?)?))
+    }
+
+    fn twin(&mut self, command: &Command) -> Option<&mut Option<usize>> {
+        if self.twins.is_empty() {
+            return None;
+        }
+        self.twins.get_mut(&(command.person, command.order_id.clone()))
     }
 
     /// Whether the caller may place this order now, by rows that carry our MAC.
@@ -352,9 +372,8 @@ fn place_decided(
     refused: Option<Refusal>,
 ) -> Result<Placed> {
     view.permit(command, tx.now_us)?;
-    let key = (command.person, command.order_id.clone());
-    if let Some(spent) = view.orders.get(&key) {
-        return replay(view, spent, command);
+    if let Some(spent) = view.spent(effects, command) {
+        return replay(view, effects, spent, command);
     }
     if refused.is_none() {
         view.is_fresh_enough(command, tx.now_us)?;
@@ -391,19 +410,22 @@ fn place_decided(
         }
         (Ok(posted), _) => posted.sequence,
     };
-    if let Ok(posted) = &outcome {
+    if let Ok(posted) = outcome.as_ref()
+        && !matches!(command.action, Action::Post(_) | Action::Reverse(_))
+    {
         view.answers.insert(place, posted.clone());
     }
-    let order = OrderRow {
+    if let Some(first) = view.twin(command) {
+        *first = Some(effects.orders.len());
+    }
+    effects.orders.push(OrderRow {
         person: command.person,
         order_id: command.order_id.clone(),
         body_hash: command.order_hash,
         sequence: place,
         refusal: outcome.as_ref().err().map(|r| r.code().to_owned()),
         time_us: tx.now_us,
-    };
-    effects.orders.push(order.clone());
-    view.orders.insert(key, order);
+    });
     Ok(Placed { replay: false, outcome })
 }
 
@@ -433,7 +455,7 @@ pub(crate) fn refusal_commitment(
 }
 
 /// The same id with the same body gives the first answer again; with another body, a conflict.
-fn replay(view: &View, spent: &OrderRow, command: &Command) -> Result<Placed> {
+fn replay(view: &View, effects: &Effects, spent: &OrderRow, command: &Command) -> Result<Placed> {
     if spent.body_hash != command.order_hash {
         return Err(Error::Conflict {
             code: "order_id_conflict",
@@ -442,16 +464,29 @@ fn replay(view: &View, spent: &OrderRow, command: &Command) -> Result<Placed> {
     }
     let outcome = match &spent.refusal {
         Some(code) => Err(Refusal::from_code(code).unwrap_or(Refusal::NotFound)),
-        None => match view.answers.get(&spent.sequence) {
+        None => match view.answers.get(&spent.sequence).cloned().or_else(|| effects.posted_at(spent.sequence)) {
             // A capture answers what the payer's order made; the id is that of the order that captured.
-            Some(posted) => Ok(Posted { order_id: command.order_id.clone(), ..posted.clone() }),
+            Some(posted) => Ok(Posted { order_id: command.order_id.clone(), ..posted }),
             None => return Err(Error::Integrity("a spent order has no posting".into())),
         },
     };
     Ok(Placed { replay: true, outcome })
 }
 
+/// Orders that come more than once.
+fn twins(mut ids: Vec<(Id, &str)>) -> HashMap<(Id, String), Option<usize>> {
+    ids.sort_unstable();
+    let again = ids.windows(2).filter(|pair| pair[0] == pair[1]);
+    again.map(|pair| ((pair[0].0, pair[0].1.to_owned()), None)).collect()
+}
+
 impl Effects {
+    /// What an order of this batch was answered, by its posting's place.
+    fn posted_at(&self, sequence: i64) -> Option<Posted> {
+        let at = self.transfers.binary_search_by_key(&sequence, |row| row.sequence).ok()?;
+        posted(&self.transfers[at])
+    }
+
     fn write(mut self, tx: &mut Tx<'_>, view: &View) -> strongroom_sql::Result<()> {
         store::insert_orders(tx.connection, &self.orders)?;
         store::insert_transfers(tx.connection, &self.transfers)?;

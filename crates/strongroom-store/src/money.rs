@@ -179,6 +179,9 @@ pub fn insert_transfers(connection: &mut dyn Connection, transfers: &[TransferRo
 
 /// Writes the entries of a batch.
 pub fn insert_entries(connection: &mut dyn Connection, entries: &[EntryRow]) -> Result<()> {
+    // In the order of the table's key: neighbours go onto the same page.
+    let mut entries: Vec<&EntryRow> = entries.iter().collect();
+    entries.sort_unstable_by_key(|e| (e.account, e.sequence));
     let rows: Vec<_> = entries
         .iter()
         .map(|e| [Value::Bytes(&e.account), Value::Int(e.sequence), Value::Int(e.amount), Value::Int(e.balance_after)])

@@ -107,22 +107,23 @@ pub(super) fn capture(
     ending: &Ending,
 ) -> Posted {
     let ended = end(tx, view, effects, hold, HoldState::Captured, posting.amount, ending);
+    let parts = Parts {
+        core_salt: ended.core_salt,
+        payer_hash: ended.payer_hash,
+        payee_hash: ended.payee_hash,
+        payer: ended.payer.clone(),
+        payee: ended.payee.clone(),
+    };
     let moved = Move {
         transfer: TransferId(ended.id),
         kind: PostingKind::Transfer,
         posting,
         authority: Authority::CustomerDevice(DeviceId(ended.device)),
         person: ended.person,
-        order_id: ended.order_id.clone(),
+        order_id: &ended.order_id,
         order_hash: ended.order_hash,
         refers: Some(TransferId(ended.id)),
-        parts: Parts {
-            core_salt: ended.core_salt,
-            payer_hash: ended.payer_hash,
-            payee_hash: ended.payee_hash,
-            payer: ended.payer.clone(),
-            payee: ended.payee.clone(),
-        },
+        parts: &parts,
         status: Status::Captured,
     };
     post(tx, view, effects, &moved, entries)

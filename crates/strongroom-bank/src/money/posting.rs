@@ -16,21 +16,21 @@ use crate::rows::Authenticated;
 use crate::tx::Tx;
 
 /// A posting that was decided, and by whose will.
-pub(super) struct Move {
+pub(super) struct Move<'a> {
     pub(super) transfer: TransferId,
     pub(super) kind: PostingKind,
     pub(super) posting: Posting,
     pub(super) authority: Authority,
     pub(super) person: Id,
-    pub(super) order_id: String,
+    pub(super) order_id: &'a str,
     pub(super) order_hash: [u8; 32],
     pub(super) refers: Option<TransferId>,
-    pub(super) parts: Parts,
+    pub(super) parts: &'a Parts,
     pub(super) status: Status,
 }
 
-impl Move {
-    pub(super) fn of(command: &Command, posting: Posting, is_payers: bool) -> Self {
+impl<'a> Move<'a> {
+    pub(super) fn of(command: &'a Command, posting: Posting, is_payers: bool) -> Self {
         let device = DeviceId(command.device);
         let (kind, refers) = match command.action {
             Action::Post(kind) => (kind, None),
@@ -45,10 +45,10 @@ impl Move {
             posting,
             authority: if is_customers { Authority::CustomerDevice(device) } else { Authority::StaffDevice(device) },
             person: command.person,
-            order_id: command.order_id.clone(),
+            order_id: &command.order_id,
             order_hash: command.order_hash,
             refers,
-            parts: command.parts.clone(),
+            parts: &command.parts,
             status: Status::Posted,
         }
     }
@@ -59,11 +59,11 @@ pub(super) fn post(
     tx: &mut Tx<'_>,
     view: &mut View,
     effects: &mut Effects,
-    moved: &Move,
+    moved: &Move<'_>,
     entries: &[Entry; 2],
 ) -> Posted {
     let sequence = tx.next_position();
-    let (posting, parts) = (&moved.posting, &moved.parts);
+    let (posting, parts) = (&moved.posting, moved.parts);
     let core = PostingCore {
         transfer: moved.transfer,
         sequence: sequence as u64,
@@ -93,7 +93,7 @@ pub(super) fn post(
         currency: posting.currency.to_string(),
         time_us: tx.now_us,
         person: moved.person,
-        order_id: moved.order_id.clone(),
+        order_id: moved.order_id.to_owned(),
         order_hash: moved.order_hash,
         authority_kind: i64::from(authority_kind),
         authority,
@@ -123,7 +123,7 @@ pub(super) fn post(
     effects.transfers.push(row);
     Posted {
         id: moved.transfer,
-        order_id: moved.order_id.clone(),
+        order_id: moved.order_id.to_owned(),
         sequence,
         kind: moved.kind as i64,
         from: posting.from,
