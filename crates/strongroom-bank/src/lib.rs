@@ -281,6 +281,7 @@ impl Bank {
             counters: counters.clone(),
             last_us,
             stopped: stopped.clone(),
+            seen: Default::default(),
             has_mail: mail.is_some(),
             audit,
             audit_head: AuditHead::open(home)?,

@@ -4,33 +4,35 @@
 mod bulk;
 pub mod hold;
 mod posting;
+mod seen;
 
 pub use bulk::{Bulk, apply_bulk};
 pub use posting::posted;
+pub use seen::{Seen, see_accounts};
 
 use std::collections::{HashMap, HashSet};
 
-use strongroom_identity::role::{Permission, Permissions};
+use strongroom_identity::role::Permission;
 use strongroom_ledger::action::{Action, Asked, Decision, Terms, decide_order};
-use strongroom_ledger::decide::{AccountKind, AccountStatus, AccountView, Entry, Posting};
+use strongroom_ledger::decide::{AccountView, Entry, Posting};
 use strongroom_ledger::id::{AccountId, PersonId, TransferId};
 use strongroom_ledger::leaf::{self, HoldState, PayeePart, PayerPart, PostingKind};
 use strongroom_ledger::money::Currency;
 use strongroom_ledger::refusal::Refusal;
+use strongroom_store::Id;
 use strongroom_store::accounts::{self, BalanceRow};
 use strongroom_store::approvals::{self, ApprovalRow};
 use strongroom_store::holds::{self, HoldEnd, HoldRow};
-use strongroom_store::identity::{self, DeviceRow, PersonRow, SessionRow};
 use strongroom_store::money::{self as store, EntryRow, OrderRow, TransferRow};
-use strongroom_store::{Connection, Id};
 
 use posting::{Move, first_answers, post};
+use seen::{distinct, keep_true};
 
 use crate::factor::{NOBODY, step_up};
 use crate::keyring::{Keyring, column};
 use crate::rows::Authenticated;
 use crate::tx::{Tx, fact_commitment};
-use crate::{Error, Result, roles};
+use crate::{Error, Result};
 
 /// A verified order, prepared outside the writer: its parts are hashed and sealed already.
 pub struct Command {
@@ -180,11 +182,7 @@ impl Status {
 /// Everything a batch of orders is decided on.
 #[derive(Default)]
 struct View {
-    people: HashMap<Id, PersonRow>,
-    permissions: HashMap<Id, Permissions>,
-    sessions: HashMap<Id, SessionRow>,
-    devices: HashMap<Id, DeviceRow>,
-    accounts: HashMap<Id, AccountView>,
+    seen: Seen,
     /// Accounts whose rows do not carry our MAC.
     broken: Vec<Id>,
     /// Orders that were placed before.
@@ -224,27 +222,25 @@ pub fn apply(tx: &mut Tx<'_>, commands: &[&Command]) -> strongroom_sql::Result<V
     if commands.is_empty() {
         return Ok(Vec::new());
     }
-    let mut view = View::see(tx.connection, tx.keys, commands)?;
+    let mut view = View::see(tx, commands)?;
     let mut effects = Effects::default();
     let answers = commands.iter().map(|command| place(tx, &mut view, &mut effects, command)).collect();
     effects.write(tx, &view)?;
+    tx.seen = view.seen;
     Ok(answers)
 }
 
 /// Whether an order would be carried out now, if it was not before.
 pub fn is_wanted(tx: &mut Tx<'_>, command: &Command) -> strongroom_sql::Result<bool> {
-    let view = View::see(tx.connection, tx.keys, &[command])?;
-    let is_new = view.orders.is_empty();
-    Ok(is_new && view.permit(command, tx.now_us).is_ok() && view.decide(command, tx.now_us).is_ok())
+    let view = View::see(tx, &[command])?;
+    Ok(view.orders.is_empty() && view.permit(command, tx.now_us).is_ok() && view.decide(command, tx.now_us).is_ok())
 }
 
 impl View {
-    fn see(connection: &mut dyn Connection, keys: &Keyring, commands: &[&Command]) -> strongroom_sql::Result<Self> {
-        let people = identity::people(connection, &distinct(commands.iter().map(|c| c.person)))?;
-        let sessions = identity::sessions(connection, &distinct(commands.iter().map(|c| c.session)))?;
-        let devices = identity::devices(connection, &distinct(commands.iter().map(|c| c.device)))?;
-        let wanted = distinct(commands.iter().filter_map(|c| c.posting.as_ref().ok()).flat_map(|p| [p.from.0, p.to.0]));
-        let (accounts, broken) = see_accounts(connection, keys, &wanted)?;
+    fn see(tx: &mut Tx<'_>, commands: &[&Command]) -> strongroom_sql::Result<Self> {
+        let mut seen = std::mem::take(&mut tx.seen);
+        let (connection, keys) = (&mut *tx.connection, tx.keys);
+        let broken = seen.read(connection, keys, commands)?;
         let ids: Vec<(Id, &str)> = commands.iter().map(|c| (c.person, c.order_id.as_str())).collect();
         let orders = store::orders(connection, &ids)?;
         let spent: Vec<i64> = orders.iter().filter(|o| o.refusal.is_none()).map(|o| o.sequence).collect();
@@ -260,14 +256,8 @@ impl View {
         let (held, reversed) = (distinct(held.into_iter()), distinct(reversed.into_iter()));
         let holds = if held.is_empty() { Vec::new() } else { holds::by_ids(connection, &held, true)? };
         let reversed = if reversed.is_empty() { Vec::new() } else { holds::reversals(connection, &reversed)? };
-        let people = keep_true(people, keys);
-        let permissions = see_permissions(connection, keys, people.values())?;
         Ok(View {
-            people,
-            permissions,
-            sessions: keep_true(sessions, keys),
-            devices: keep_true(devices, keys),
-            accounts,
+            seen,
             broken,
             orders: orders.into_iter().map(|o| ((o.person, o.order_id.clone()), o)).collect(),
             twins: twins(ids),
@@ -295,9 +285,9 @@ impl View {
 
     /// Whether the caller may place this order now, by rows that carry our MAC.
     fn permit(&self, command: &Command, now_us: i64) -> Result<()> {
-        let session = self.sessions.get(&command.session).ok_or(Error::Unauthenticated)?;
-        let person = self.people.get(&command.person).ok_or(Error::Unauthenticated)?;
-        let permissions = self.permissions.get(&person.id).ok_or(Error::Unauthenticated)?;
+        let session = self.seen.sessions.get(&command.session).ok_or(Error::Unauthenticated)?;
+        let person = self.seen.people.get(&command.person).ok_or(Error::Unauthenticated)?;
+        let permissions = self.seen.permissions.get(&person.id).ok_or(Error::Unauthenticated)?;
         if session.person != person.id || !crate::sessions::is_alive(session, person, permissions, now_us) {
             return Err(Error::Unauthenticated);
         }
@@ -310,7 +300,7 @@ impl View {
         if !needed.iter().any(|permission| permissions.allows(*permission)) {
             return Err(Error::forbidden("forbidden", "Your role does not allow this."));
         }
-        match self.devices.get(&command.device) {
+        match self.seen.devices.get(&command.device) {
             Some(device) if device.person == person.id && device.revoked_us.is_none() => Ok(()),
             Some(_) => Err(Error::bad_signature("the signing device is revoked or another person's")),
             None => Err(Error::bad_signature("the signing device is not known")),
@@ -320,7 +310,7 @@ impl View {
     /// A large sum asks for a factor given again: a session that was left open moves little.
     fn is_fresh_enough(&self, command: &Command, now_us: i64) -> Result<()> {
         let is_large = command.posting.as_ref().is_ok_and(|posting| posting.amount > command.approval_above);
-        match self.sessions.get(&command.session) {
+        match self.seen.sessions.get(&command.session) {
             Some(session) if command.action.pays() && is_large => step_up(session.factor_us, now_us),
             _ => Ok(()),
         }
@@ -332,13 +322,13 @@ impl View {
         if self.broken.contains(&posting.from.0) || self.broken.contains(&posting.to.0) {
             return Err(Refusal::AccountUnderReview);
         }
-        let from = self.accounts.get(&posting.from.0).ok_or(Refusal::NotFound)?;
-        let to = self.accounts.get(&posting.to.0).ok_or(Refusal::NotFound)?;
+        let from = self.seen.accounts.get(&posting.from.0).ok_or(Refusal::NotFound)?;
+        let to = self.seen.accounts.get(&posting.to.0).ok_or(Refusal::NotFound)?;
         let hold = match command.action {
             Action::Capture(id) | Action::Release(id) => self.holds.get(&id.0),
             _ => None,
         };
-        let permissions = self.permissions.get(&command.person);
+        let permissions = self.seen.permissions.get(&command.person);
         let asked = Asked {
             action: command.action,
             posting,
@@ -386,7 +376,7 @@ fn place_decided(
                 view.reversed.insert(original.0);
                 effects.reversals.push((original.0, command.transfer.0));
             }
-            let payer = view.accounts.get(&posting.from.0).and_then(|account| account.owner);
+            let payer = view.seen.accounts.get(&posting.from.0).and_then(|account| account.owner);
             let moved = Move::of(command, posting, payer == Some(PersonId(command.person)));
             post(tx, view, effects, &moved, &entries)
         }
@@ -508,7 +498,7 @@ impl Effects {
         let balances: Vec<BalanceRow> = self
             .touched
             .iter()
-            .filter_map(|id| view.accounts.get(id))
+            .filter_map(|id| view.seen.accounts.get(id))
             .map(|account| balance_row(tx.keys, account))
             .collect();
         if balances.is_empty() { Ok(()) } else { accounts::set_balances(tx.connection, &balances) }
@@ -521,70 +511,4 @@ fn balance_row(keys: &Keyring, account: &AccountView) -> BalanceRow {
     let mut row = BalanceRow { account: id.0, balance, held, last_sequence, mac: [0; 36] };
     row.mac = row.expected(keys);
     row
-}
-
-/// What each person's roles allow now.
-fn see_permissions<'a>(
-    connection: &mut dyn Connection,
-    keys: &Keyring,
-    people: impl Iterator<Item = &'a PersonRow>,
-) -> strongroom_sql::Result<HashMap<Id, Permissions>> {
-    let mut seen = HashMap::new();
-    for person in people {
-        match roles::permissions(connection, keys, &person.roles) {
-            Ok(permissions) => drop(seen.insert(person.id, permissions)),
-            Err(Error::Database(e)) => return Err(e),
-            // A role that was written by SQL allows nothing.
-            Err(_) => {}
-        }
-    }
-    Ok(seen)
-}
-
-/// Accounts with their balances, and those whose rows do not carry our MAC.
-pub fn see_accounts(
-    connection: &mut dyn Connection,
-    keys: &Keyring,
-    ids: &[Id],
-) -> strongroom_sql::Result<(HashMap<Id, AccountView>, Vec<Id>)> {
-    let rows = accounts::by_ids(connection, ids, true)?;
-    let balances: HashMap<Id, BalanceRow> =
-        accounts::balances(connection, ids, true)?.into_iter().map(|b| (b.account, b)).collect();
-    let mut views = HashMap::with_capacity(rows.len());
-    let mut broken = Vec::new();
-    for row in rows {
-        let balance = balances.get(&row.id).filter(|b| b.check(keys).is_ok());
-        let currency = row.currency.parse::<Currency>();
-        match (row.check(keys), balance, currency) {
-            (Ok(()), Some(balance), Ok(currency)) => {
-                let view = AccountView {
-                    id: AccountId(row.id),
-                    owner: row.owner.map(PersonId),
-                    kind: AccountKind::from_number(row.kind).unwrap_or(AccountKind::Suspense),
-                    currency,
-                    status: AccountStatus::from_number(row.status).unwrap_or(AccountStatus::Frozen),
-                    balance: balance.balance,
-                    held: balance.held,
-                    floor: row.floor,
-                    order_limit: row.order_limit,
-                    last_sequence: balance.last_sequence,
-                };
-                views.insert(row.id, view);
-            }
-            _ => broken.push(row.id),
-        }
-    }
-    Ok((views, broken))
-}
-
-fn distinct(ids: impl Iterator<Item = Id>) -> Vec<Id> {
-    let mut ids: Vec<Id> = ids.collect();
-    ids.sort_unstable();
-    ids.dedup();
-    ids
-}
-
-/// Rows that carry our MAC, by id; the others are logged and treated as absent.
-fn keep_true<R: Authenticated>(rows: Vec<R>, keys: &Keyring) -> HashMap<Id, R> {
-    rows.into_iter().filter(|row| row.check(keys).is_ok()).map(|row| (*row.id(), row)).collect()
 }

@@ -12,6 +12,7 @@ use strongroom_store::log::{self, BlockRow, FactRow, LeafRow, TileRow};
 
 use crate::audit::Chain;
 use crate::keyring::Keyring;
+use crate::money::Seen;
 
 /// A batch in progress.
 pub struct Tx<'a> {
@@ -29,6 +30,8 @@ pub struct Tx<'a> {
     pub audit: Chain,
     /// Whether mail can be sent.
     pub has_mail: bool,
+    /// What orders were decided on before, where nothing has changed since.
+    pub seen: Seen,
     frontier: Frontier,
     leaves: Vec<LeafRow>,
     facts: Vec<FactRow>,
@@ -65,6 +68,7 @@ impl<'a> Tx<'a> {
             next_key: None,
             audit,
             has_mail: false,
+            seen: Seen::default(),
             frontier: log.frontier.clone(),
             leaves: Vec::new(),
             facts: Vec::new(),

@@ -16,7 +16,7 @@ use crate::audit_head::AuditHead;
 use crate::fault;
 use crate::head::Head;
 use crate::keyring::Keyring;
-use crate::money::{self, Bulk, Command, Placed};
+use crate::money::{self, Bulk, Command, Placed, Seen};
 use crate::queue::Queue;
 use crate::tx::{LogState, Tx};
 use crate::{Error, Result, Stopped};
@@ -115,6 +115,8 @@ pub struct Writer {
     pub stopped: Arc<Stopped>,
     /// Whether mail can be sent.
     pub has_mail: bool,
+    /// What orders were decided on, and the database's version at which it stands.
+    pub seen: (Option<i64>, Seen),
     /// Where the audit log stands.
     pub audit: Chain,
     /// The same, kept outside the database.
@@ -135,6 +137,7 @@ struct Answers {
 /// What one attempt came to, before it is committed.
 struct Applied {
     placed: Answers,
+    seen: (Option<i64>, Seen),
     log: Option<(LogState, String)>,
     audit: Chain,
 }
@@ -198,7 +201,7 @@ impl Writer {
         let id = strongroom_crypto::random::bytes::<16>();
         self.connection.begin()?;
         let applied = self.apply(batch, now_us, &id);
-        let Applied { placed, log, audit } = match applied {
+        let Applied { placed, seen, log, audit } = match applied {
             Ok(applied) => applied,
             Err(e) => {
                 let _ = self.connection.rollback();
@@ -211,6 +214,7 @@ impl Writer {
         }
         fault::point("commit-after");
         self.last_us = now_us;
+        self.seen = seen;
         if let Some((log, note)) = log {
             self.publish(log, note);
         }
@@ -226,20 +230,29 @@ impl Writer {
         }
         let mut tx = Tx::new(self.connection.as_mut(), &self.keys, now_us, &self.log, self.audit);
         tx.has_mail = self.has_mail;
+        let version = tx.connection.data_version()?;
+        let (seen_at, seen) = std::mem::take(&mut self.seen);
+        // Other work may change what was seen.
+        let is_other = batch.iter().any(|task| matches!(task, Task::Other(_)));
+        let seen = if version.is_some() && version == seen_at && !is_other { seen } else { Seen::default() };
         let (mut orders, mut bulks) = (Vec::with_capacity(batch.len()), Vec::new());
         for task in batch.iter_mut() {
             match task {
-                Task::Other(job) => job.run(&mut tx)?,
+                Task::Other(job) => {
+                    job.run(&mut tx)?;
+                    tx.seen = Seen::default();
+                }
                 Task::Money(command, _) => orders.push(&**command),
                 Task::Bulk(bulk, ..) => bulks.push(&**bulk),
             }
         }
+        tx.seen = seen;
         let single = money::apply(&mut tx, &orders)?;
         let bulks = bulks.into_iter().map(|bulk| money::apply_bulk(&mut tx, bulk));
         let placed = Answers { single, bulks: bulks.collect::<strongroom_sql::Result<_>>()? };
-        let audit = tx.audit;
+        let (audit, seen) = (tx.audit, (version, std::mem::take(&mut tx.seen)));
         let log = tx.finish(&self.origin, &self.log)?;
-        Ok(Applied { placed, log, audit })
+        Ok(Applied { placed, seen, log, audit })
     }
 
     /// A COMMIT whose reply was lost happened if its batch id can be read back.
@@ -300,6 +313,7 @@ impl Writer {
             match (self.reconnect)() {
                 Ok(connection) => {
                     self.connection = connection;
+                    self.seen = Default::default();
                     return;
                 }
                 Err(e) => tracing::warn!(error = %e, "the database cannot be reached; trying again"),

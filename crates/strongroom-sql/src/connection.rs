@@ -62,6 +62,10 @@ pub trait Connection: Send {
     /// Compiles a statement without running it: is it valid on this engine and schema?
     fn check(&mut self, sql: &str) -> Result<()>;
 
+    /// SQLite: a number that another connection's commits change and this one's own do not, for as long as this one is
+    /// open. Other engines: none.
+    fn data_version(&mut self) -> Result<Option<i64>>;
+
     /// SQLite: copies the write-ahead log into the database. The writer never does this by itself. Other engines:
     /// nothing.
     fn checkpoint(&mut self, how: Checkpoint) -> Result<WalProgress>;

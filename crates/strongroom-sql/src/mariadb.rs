@@ -212,6 +212,10 @@ impl Connection for MariaDb {
         self.inner.close(statement).map_err(translate)
     }
 
+    fn data_version(&mut self) -> Result<Option<i64>> {
+        Ok(None)
+    }
+
     fn checkpoint(&mut self, _how: Checkpoint) -> Result<WalProgress> {
         Ok(WalProgress::default())
     }

@@ -190,6 +190,10 @@ impl Connection for Sqlite {
         self.inner.prepare(sql).map(drop).map_err(translate)
     }
 
+    fn data_version(&mut self) -> Result<Option<i64>> {
+        self.query("PRAGMA data_version", &[])?.first().map(|row| row.int(0)).transpose()
+    }
+
     fn checkpoint(&mut self, how: Checkpoint) -> Result<WalProgress> {
         let sql = match how {
             Checkpoint::Passive => "PRAGMA wal_checkpoint(PASSIVE)",

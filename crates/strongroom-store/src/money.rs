@@ -226,7 +226,7 @@ pub fn each_transfer(connection: &mut dyn Connection, each: &mut dyn FnMut(Trans
 
 /// Every spent order, one at a time.
 pub fn each_order(connection: &mut dyn Connection, each: &mut dyn FnMut(OrderRow) -> Result<()>) -> Result<()> {
-    let sql = format!("SELECT {} FROM orders ORDER BY person, order_id", ORDER.join(", "));
+    let sql = format!("SELECT {} FROM orders ORDER BY order_id, person", ORDER.join(", "));
     connection.query_each(&sql, &[], &mut |row| each(order_row(&row)?))
 }
 

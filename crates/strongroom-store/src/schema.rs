@@ -38,7 +38,7 @@ const BANK: &[&str] = &[
     "CREATE INDEX accounts_owner ON accounts (owner)",
     "CREATE TABLE balances (account {id} NOT NULL PRIMARY KEY, balance {int} NOT NULL, held {int} NOT NULL, last_sequence {int} NOT NULL, mac {mac} NOT NULL){clustered}",
     "CREATE TABLE orders (person {id} NOT NULL, order_id {name} NOT NULL, body_hash {hash} NOT NULL, sequence {int} NOT NULL, refusal {name}, \
-     time_us {int} NOT NULL, PRIMARY KEY (person, order_id)){clustered}",
+     time_us {int} NOT NULL, PRIMARY KEY (order_id, person)){clustered}",
     "CREATE TABLE transfers (sequence {int} NOT NULL PRIMARY KEY, id {id} NOT NULL UNIQUE, kind {int} NOT NULL, \
      from_account {id} NOT NULL, to_account {id} NOT NULL, amount {int} NOT NULL, currency {name} NOT NULL, time_us {int} NOT NULL, \
      person {id} NOT NULL, order_id {name} NOT NULL, order_hash {hash} NOT NULL, authority_kind {int} NOT NULL, authority {id} NOT NULL, \

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use strongroom_ledger::refusal::Refusal;
 use strongroom_store::bulks::{self, BulkRow};
 
-use super::{Command, Decided, Effects, Placed, View, place_decided};
+use super::{Command, Decided, Effects, Placed, Seen, View, place_decided};
 use crate::Result;
 use crate::tx::Tx;
 
@@ -22,7 +22,7 @@ pub struct Bulk {
 /// See, decide, do for a bulk; answers are in the order of its orders.
 pub fn apply_bulk(tx: &mut Tx<'_>, bulk: &Bulk) -> strongroom_sql::Result<Vec<Result<Placed>>> {
     let all: Vec<&Command> = bulk.commands.iter().collect();
-    let mut view = View::see(tx.connection, tx.keys, &all)?;
+    let mut view = View::see(tx, &all)?;
     let spoilt = if bulk.linked { view.first_refused(&all, tx.now_us) } else { None };
     let mut effects = Effects::default();
     let answers = all.iter().enumerate().map(|(at, command)| {
@@ -35,6 +35,7 @@ pub fn apply_bulk(tx: &mut Tx<'_>, bulk: &Bulk) -> strongroom_sql::Result<Vec<Re
         bulks::keep(tx.connection, &bulk.row)?;
     }
     effects.write(tx, &view)?;
+    tx.seen = view.seen;
     Ok(answers)
 }
 
@@ -42,12 +43,12 @@ impl View {
     /// The first of linked orders that would be refused, each decided on what those before it leave, and why; or that
     /// cannot be placed at all.
     fn first_refused(&self, commands: &[&Command], now_us: i64) -> Option<(usize, Option<Refusal>)> {
-        let mut dry = View {
-            accounts: self.accounts.clone(),
-            broken: self.broken.clone(),
-            permissions: self.permissions.clone(),
-            ..View::default()
-        };
+        let touched = commands.iter().filter_map(|c| c.posting.as_ref().ok()).flat_map(|p| [p.from.0, p.to.0]);
+        let known = touched.filter_map(|id| Some((id, *self.seen.accounts.get(&id)?)));
+        let people = commands.iter().map(|command| command.person);
+        let permissions = people.filter_map(|id| Some((id, self.seen.permissions.get(&id)?.clone())));
+        let seen = Seen { accounts: known.collect(), permissions: permissions.collect(), ..Seen::default() };
+        let mut dry = View { seen, broken: self.broken.clone(), ..View::default() };
         let mut met = HashMap::new();
         commands.iter().enumerate().find_map(|(at, command)| {
             let key = (command.person, command.order_id.clone());
@@ -68,14 +69,14 @@ impl View {
                 Err(refusal) => Some((at, Some(refusal))),
                 Ok(Decided::Post(_, entries)) => {
                     for entry in entries {
-                        if let Some(account) = dry.accounts.get_mut(&entry.account.0) {
+                        if let Some(account) = dry.seen.accounts.get_mut(&entry.account.0) {
                             account.balance = entry.balance_after;
                         }
                     }
                     None
                 }
                 Ok(Decided::Reserve(posting, terms)) => {
-                    if let Some(account) = dry.accounts.get_mut(&posting.from.0) {
+                    if let Some(account) = dry.seen.accounts.get_mut(&posting.from.0) {
                         account.held = terms.held;
                     }
                     None

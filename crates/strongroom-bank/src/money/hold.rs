@@ -11,7 +11,8 @@ use strongroom_store::Id;
 use strongroom_store::holds::{self, HoldEnd, HoldRow};
 use strongroom_store::identity;
 
-use super::{Command, Effects, Move, Parts, Posted, Status, View, post, see_accounts};
+use super::seen::{Seen, distinct, see_accounts};
+use super::{Command, Effects, Move, Parts, Posted, Status, View, post};
 use crate::factor::NOBODY;
 use crate::rows::Authenticated;
 use crate::tx::Tx;
@@ -83,7 +84,7 @@ pub(super) fn begin(
     if let Some(commitment) = begin_commitment(&row) {
         tx.append(leaf::Kind::Hold, commitment);
     }
-    if let Some(account) = view.accounts.get_mut(&posting.from.0) {
+    if let Some(account) = view.seen.accounts.get_mut(&posting.from.0) {
         account.held = terms.held;
     }
     effects.touched.push(posting.from.0);
@@ -167,7 +168,7 @@ fn end(
     if let Some(commitment) = end_commitment(&hold) {
         tx.append(leaf::Kind::Hold, commitment);
     }
-    if let Some(account) = view.accounts.get_mut(&hold.from) {
+    if let Some(account) = view.seen.accounts.get_mut(&hold.from) {
         account.held -= hold.amount;
     }
     effects.touched.push(hold.from);
@@ -301,7 +302,7 @@ pub(crate) fn approve(tx: &mut Tx<'_>, hold: HoldRow, ending: &Ending) -> Result
         amount: hold.amount,
         currency: hold.currency.parse().map_err(|_| broken())?,
     };
-    let party = |id: &Id| view.accounts.get(id).ok_or(Error::Refused(Refusal::AccountUnderReview));
+    let party = |id: &Id| view.seen.accounts.get(id).ok_or(Error::Refused(Refusal::AccountUnderReview));
     let (from, to) = (party(&hold.from)?, party(&hold.to)?);
     let entries = decide_approval(&posting, PersonId(ending.person), from, to).map_err(Error::Refused)?;
     let mut effects = Effects::default();
@@ -313,7 +314,7 @@ pub(crate) fn approve(tx: &mut Tx<'_>, hold: HoldRow, ending: &Ending) -> Result
 /// Frees what the bank does not approve, or what the payer withdraws.
 pub(crate) fn refuse(tx: &mut Tx<'_>, hold: HoldRow, ending: &Ending) -> Result<()> {
     let mut view = View::of_holds(tx, std::slice::from_ref(&hold))?;
-    if !view.accounts.contains_key(&hold.from) {
+    if !view.seen.accounts.contains_key(&hold.from) {
         return Err(Error::Refused(Refusal::AccountUnderReview));
     }
     let mut effects = Effects::default();
@@ -350,7 +351,7 @@ fn expire_these(tx: &mut Tx<'_>, ids: &[Id]) -> Result<usize> {
     let ending = Ending { person: NOBODY, order_id: None, authority: EXPIRY, order_hash: [0; 32] };
     let mut count = 0;
     for hold in due {
-        if view.accounts.contains_key(&hold.from) {
+        if view.seen.accounts.contains_key(&hold.from) {
             release(tx, &mut view, &mut effects, hold, HoldState::Expired, &ending);
             count += 1;
         }
@@ -362,8 +363,8 @@ fn expire_these(tx: &mut Tx<'_>, ids: &[Id]) -> Result<usize> {
 impl View {
     /// The accounts of these reservations, and nothing else.
     fn of_holds(tx: &mut Tx<'_>, holds: &[HoldRow]) -> Result<Self> {
-        let wanted = super::distinct(holds.iter().flat_map(|hold| [hold.from, hold.to]));
+        let wanted = distinct(holds.iter().flat_map(|hold| [hold.from, hold.to]));
         let (accounts, broken) = see_accounts(tx.connection, tx.keys, &wanted)?;
-        Ok(View { accounts, broken, ..View::default() })
+        Ok(View { seen: Seen { accounts, ..Seen::default() }, broken, ..View::default() })
     }
 }

@@ -108,7 +108,7 @@ pub(super) fn post(
     };
     row.mac = row.expected(tx.keys);
     for entry in entries {
-        if let Some(account) = view.accounts.get_mut(&entry.account.0) {
+        if let Some(account) = view.seen.accounts.get_mut(&entry.account.0) {
             account.balance = entry.balance_after;
             account.last_sequence = sequence;
         }

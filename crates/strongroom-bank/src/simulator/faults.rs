@@ -158,6 +158,10 @@ impl Connection for Faulty {
         self.inner.check(sql)
     }
 
+    fn data_version(&mut self) -> Result<Option<i64>> {
+        self.inner.data_version()
+    }
+
     fn checkpoint(&mut self, how: Checkpoint) -> Result<WalProgress> {
         self.inner.checkpoint(how)
     }

@@ -182,6 +182,7 @@ impl Scene<'_> {
             published: Arc::new(RwLock::new(note)),
             counters: Arc::new(Counters::default()),
             last_us,
+            seen: Default::default(),
             stopped: Arc::new(Stopped(RwLock::new(None))),
             has_mail: false,
             audit,
