@@ -493,11 +493,11 @@ impl Readers {
 /// How often the write-ahead log is copied into the database; once it is large, again and again until little is left
 /// for the writer, who begins it anew and copies the rest meanwhile.
 const WAL_TENDED_EVERY: Duration = Duration::from_secs(1);
-const WAL_HURRIED_EVERY: Duration = Duration::from_millis(20);
+const WAL_HURRIED_EVERY: Duration = Duration::from_millis(5);
 /// In pages of 4 KiB.
-const WAL_IS_LARGE: u64 = 16_384;
+const WAL_IS_LARGE: u64 = 32_768;
 const WAL_IS_HUGE: u64 = 4 * WAL_IS_LARGE;
-const WAL_LEFT_MAX: u64 = 1_024;
+const WAL_LEFT_MAX: u64 = 512;
 
 /// Copies SQLite's write-ahead log into the database beside the writer, for as long as the bank is open.
 fn tend_wal(database: Database, counters: std::sync::Weak<Counters>) {
@@ -517,7 +517,7 @@ fn tend_wal(database: Database, counters: std::sync::Weak<Counters>) {
                 Ok(WalProgress { pages, moved, .. }) => {
                     let is_copied = pages - moved < WAL_LEFT_MAX || pages > WAL_IS_HUGE;
                     counters.wal_is_large.store(pages > WAL_IS_LARGE && is_copied, Ordering::Relaxed);
-                    pause = if pages > WAL_IS_LARGE / 2 { WAL_HURRIED_EVERY } else { WAL_TENDED_EVERY };
+                    pause = if pages > WAL_IS_LARGE { WAL_HURRIED_EVERY } else { WAL_TENDED_EVERY };
                 }
                 Err(e) => {
                     tracing::warn!(error = %e, "the write-ahead log could not be copied into the database; trying again")
