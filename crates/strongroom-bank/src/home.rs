@@ -56,6 +56,9 @@ pub struct Config {
     /// How it is reached.
     #[serde(default)]
     pub server: ServerConfig,
+    /// Where the bank tells what it has counted.
+    #[serde(default)]
+    pub metrics: MetricsConfig,
     /// The operator's own certificate, if there is one.
     #[serde(default)]
     pub tls: TlsConfig,
@@ -193,6 +196,15 @@ pub struct ServerConfig {
     /// The host name by which browsers reach the bank [default: localhost]: passkeys are made for it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub host: Option<String>,
+}
+
+/// `[metrics]`
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct MetricsConfig {
+    /// Where `/metrics` is served, as plain HTTP and to whoever asks; without it, nowhere.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub listen: Option<String>,
 }
 
 /// `[tls]`

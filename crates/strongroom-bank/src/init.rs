@@ -24,7 +24,8 @@ use strongroom_notify::MailConfig;
 use strongroom_notify::sms::SmsConfig;
 
 use crate::home::{
-    BankConfig, Config, DatabaseConfig, FactorsConfig, Home, KeyConfig, PasswordConfig, ServerConfig, TlsConfig,
+    BankConfig, Config, DatabaseConfig, FactorsConfig, Home, KeyConfig, MetricsConfig, PasswordConfig, ServerConfig,
+    TlsConfig,
 };
 use crate::keyring::Keyring;
 use crate::tx::{LogState, Tx};
@@ -157,6 +158,7 @@ fn configure(home: &Home, options: &Options, store: &Id) -> Result<Config> {
             ca: None,
         }),
         server: ServerConfig::default(),
+        metrics: MetricsConfig::default(),
         tls: TlsConfig::default(),
     })
 }

@@ -6,10 +6,9 @@
 
 use std::collections::HashSet;
 use std::path::Path;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::thread::JoinHandle;
-use std::time::Duration;
 
 use strongroom_crypto::passkey::Site;
 use strongroom_crypto::sign::PublicKey;
@@ -18,7 +17,7 @@ use strongroom_ledger::merkle::Frontier;
 use strongroom_ledger::money::Currency;
 use strongroom_ledger::note::LogKey;
 use strongroom_ledger::number::NumberScheme;
-use strongroom_sql::{Checkpoint, Connection, Role, Url, WalProgress};
+use strongroom_sql::{Connection, Role, Url};
 use strongroom_store::{Id, accounts, log, meta};
 use tokio::sync::Semaphore;
 
@@ -49,6 +48,7 @@ pub mod keyring;
 mod known;
 pub mod logs;
 pub mod masked;
+mod metrics;
 mod money;
 mod orders;
 mod password;
@@ -73,6 +73,7 @@ mod tries;
 mod tx;
 pub mod verification;
 pub mod verify;
+mod wal;
 mod writer;
 
 pub use error::{Error, Result};
@@ -81,7 +82,6 @@ pub use keyring::{Keyring, TokenKey, column};
 pub use money::{Placed, Posted, Status};
 pub use orders::{Consent, SignedOrder, Verified};
 pub use sessions::Caller;
-pub use writer::Counters;
 
 use audit::Chain;
 use audit_head::AuditHead;
@@ -89,6 +89,7 @@ use era::Eras;
 use hashing::Hashing;
 use head::Head;
 use known::Known;
+use metrics::Metrics;
 use queue::{Lane, Queue};
 use tx::{LogState, Tx};
 use writer::{Change, Task, Writer};
@@ -106,7 +107,7 @@ pub struct Bank {
     writer: Mutex<Option<JoinHandle<()>>>,
     readers: Arc<Readers>,
     published: Arc<RwLock<String>>,
-    counters: Arc<Counters>,
+    metrics: Arc<Metrics>,
     hashing: Hashing,
     bulks: Arc<Semaphore>,
     known_devices: Known<(Id, Arc<PublicKey>)>,
@@ -252,22 +253,15 @@ impl Bank {
             kept.map_err(|e| Error::Internal(format!("the checkpoint cannot be kept in {}: {e}", shown(home.dir()))))?;
         }
         let stopped = Arc::new(Stopped(RwLock::new(stopped)));
-        let cash = accounts::of_bank(connection.as_mut())?.into_iter().next();
-        let cash = cash.ok_or_else(|| Error::Internal("the bank has no cash account; run `strongroom init`".into()))?;
-        if cash.currency != config.bank.currency {
-            return Err(Error::Internal(format!(
-                "[bank] currency in strongroom.toml is {}, and the bank's accounts are in {}: put {} back",
-                config.bank.currency, cash.currency, cash.currency
-            )));
-        }
-        let cash = AccountId(cash.id);
+        let cash = cash_account(connection.as_mut(), &config)?;
         let last_us = log::last_block(connection.as_mut())?.map_or(0, |block| block.time_us);
         let mail = home.mail(&config)?;
         let sms = home.sms(&config)?;
         let audit = Chain::read(connection.as_mut())?;
         let published = Arc::new(RwLock::new(note));
-        let counters = Arc::new(Counters::default());
-        let queue = Arc::new(Queue::new());
+        let (metrics, wal_is_large) = (Arc::new(Metrics::new()), Arc::new(AtomicBool::new(false)));
+        wal::tend(database.clone(), Arc::downgrade(&wal_is_large));
+        let queue = Arc::new(Queue::new(metrics.waited.clone()));
         let again = database.clone();
         let writer = Writer {
             connection,
@@ -278,7 +272,8 @@ impl Bank {
             log,
             head,
             published: published.clone(),
-            counters: counters.clone(),
+            metrics: metrics.clone(),
+            wal_is_large,
             last_us,
             stopped: stopped.clone(),
             seen: Default::default(),
@@ -293,7 +288,6 @@ impl Bank {
             .name("writer".into())
             .spawn(move || writer.run(&tasks))
             .map_err(|e| Error::Internal(format!("cannot start the writer: {e}")))?;
-        tend_wal(database.clone(), Arc::downgrade(&counters));
         let blocked_passwords = config.password.blocked()?;
         let host = config.server.host.as_deref().unwrap_or("localhost");
         let site = Site::new(host, &config.bank.name)
@@ -314,7 +308,7 @@ impl Bank {
             writer: Mutex::new(Some(thread)),
             readers: Arc::new(Readers { database, idle: Mutex::default() }),
             published,
-            counters,
+            metrics,
             hashing: Hashing::start().map_err(|e| Error::Internal(format!("cannot start the hashing pool: {e}")))?,
             bulks: Arc::new(Semaphore::new(bulk::AT_ONCE)),
             known_devices: Known::default(),
@@ -386,9 +380,10 @@ impl Bank {
         self.stopped.why().or_else(|| has_ended.then(ended))
     }
 
-    /// What the writer has done.
-    pub fn counters(&self) -> &Counters {
-        &self.counters
+    /// What the bank has counted of itself, as OpenMetrics text.
+    pub fn metrics(&self) -> String {
+        let size = self.log_size().unwrap_or_default();
+        self.metrics.text(size, self.queue.waiting(), self.read_only().is_some())
     }
 
     /// The keys that check access tokens now: the one that signs, and the one before it for as long as its
@@ -490,44 +485,17 @@ impl Readers {
     }
 }
 
-/// How often the write-ahead log is copied into the database; once it is large, again and again until little is left
-/// for the writer, who begins it anew and copies the rest meanwhile.
-const WAL_TENDED_EVERY: Duration = Duration::from_secs(1);
-const WAL_HURRIED_EVERY: Duration = Duration::from_millis(5);
-/// In pages of 4 KiB.
-const WAL_IS_LARGE: u64 = 32_768;
-const WAL_IS_HUGE: u64 = 4 * WAL_IS_LARGE;
-const WAL_LEFT_MAX: u64 = 512;
-
-/// Copies SQLite's write-ahead log into the database beside the writer, for as long as the bank is open.
-fn tend_wal(database: Database, counters: std::sync::Weak<Counters>) {
-    if database.kind() != "sqlite" {
-        return;
+/// The account that cash is paid in and out of.
+fn cash_account(connection: &mut dyn Connection, config: &Config) -> Result<AccountId> {
+    let cash = accounts::of_bank(connection)?.into_iter().next();
+    let cash = cash.ok_or_else(|| Error::Internal("the bank has no cash account; run `strongroom init`".into()))?;
+    if cash.currency != config.bank.currency {
+        return Err(Error::Internal(format!(
+            "[bank] currency in strongroom.toml is {}, and the bank's accounts are in {}: put {} back",
+            config.bank.currency, cash.currency, cash.currency
+        )));
     }
-    let tend = move || {
-        let mut connection = match database.connect(Role::Writer) {
-            Ok(connection) => connection,
-            Err(e) => return tracing::error!(error = %e, "the write-ahead log is not tended: restart the bank"),
-        };
-        let mut pause = WAL_TENDED_EVERY;
-        loop {
-            std::thread::sleep(pause);
-            let Some(counters) = counters.upgrade() else { return };
-            match connection.checkpoint(Checkpoint::Passive) {
-                Ok(WalProgress { pages, moved, .. }) => {
-                    let is_copied = pages - moved < WAL_LEFT_MAX || pages > WAL_IS_HUGE;
-                    counters.wal_is_large.store(pages > WAL_IS_LARGE && is_copied, Ordering::Relaxed);
-                    pause = if pages > WAL_IS_LARGE { WAL_HURRIED_EVERY } else { WAL_TENDED_EVERY };
-                }
-                Err(e) => {
-                    tracing::warn!(error = %e, "the write-ahead log could not be copied into the database; trying again")
-                }
-            }
-        }
-    };
-    if let Err(e) = std::thread::Builder::new().name("wal".into()).spawn(tend) {
-        tracing::error!(error = %e, "the write-ahead log is not tended");
-    }
+    Ok(AccountId(cash.id))
 }
 
 /// Where the log stands, by its own rows.

@@ -61,7 +61,7 @@ impl Bank {
         .await
     }
 
-    fn log_size(&self) -> Result<u64> {
+    pub(crate) fn log_size(&self) -> Result<u64> {
         let checkpoint = self.eras().verify(&self.checkpoint());
         Ok(checkpoint.ok_or_else(|| Error::Internal("the published checkpoint does not verify".into()))?.size)
     }

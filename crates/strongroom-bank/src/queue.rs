@@ -3,7 +3,11 @@
 
 use std::collections::VecDeque;
 use std::sync::{Condvar, Mutex, MutexGuard};
+use std::time::Instant;
 
+use prometheus_client::metrics::histogram::Histogram;
+
+use crate::clock;
 use crate::writer::Task;
 
 /// Which lane a task waits in.
@@ -18,13 +22,14 @@ pub enum Lane {
 /// The queue.
 pub struct Queue {
     state: Mutex<State>,
+    waited: Histogram,
     arrived: Condvar,
 }
 
 #[derive(Default)]
 struct State {
-    money: VecDeque<Task>,
-    other: VecDeque<Task>,
+    money: VecDeque<(Instant, Task)>,
+    other: VecDeque<(Instant, Task)>,
     closed: bool,
 }
 
@@ -36,9 +41,15 @@ const OTHER_BATCH_MAX: usize = 64;
 pub const BATCHES_WAITING_MAX: usize = MONEY_WAITING_MAX / MONEY_BATCH_MAX + 1;
 
 impl Queue {
-    /// An empty queue.
-    pub fn new() -> Self {
-        Queue { state: Mutex::new(State::default()), arrived: Condvar::new() }
+    /// An empty queue, and where it notes how long tasks have waited in it.
+    pub fn new(waited: Histogram) -> Self {
+        Queue { state: Mutex::new(State::default()), waited, arrived: Condvar::new() }
+    }
+
+    /// How many tasks wait in each lane: money, and everything else.
+    pub fn waiting(&self) -> [usize; 2] {
+        let state = self.locked();
+        [state.money.len(), state.other.len()]
     }
 
     /// Adds a task, or gives it back when its lane is full or the bank is closing.
@@ -52,8 +63,8 @@ impl Queue {
             return Err(task);
         }
         match lane {
-            Lane::Money => state.money.push_back(task),
-            Lane::Other => state.other.push_back(task),
+            Lane::Money => state.money.push_back((clock::moment(), task)),
+            Lane::Other => state.other.push_back((clock::moment(), task)),
         }
         drop(state);
         self.arrived.notify_one();
@@ -71,9 +82,15 @@ impl Queue {
         }
         let others = state.other.len().min(OTHER_BATCH_MAX);
         let money = state.money.len().min(MONEY_BATCH_MAX);
-        let mut batch: Vec<Task> = state.other.drain(..others).collect();
+        let mut batch: Vec<(Instant, Task)> = state.other.drain(..others).collect();
         batch.extend(state.money.drain(..money));
-        Some(batch)
+        drop(state);
+        let now = clock::moment();
+        let noted = batch.into_iter().map(|(arrived, task)| {
+            self.waited.observe(now.saturating_duration_since(arrived).as_secs_f64());
+            task
+        });
+        Some(noted.collect())
     }
 
     /// Lets the writer finish what was accepted and stop.

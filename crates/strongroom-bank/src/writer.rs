@@ -4,7 +4,7 @@
 //! whole batch back and sees again; a lost reply to COMMIT is settled by reading the batch id back.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use strongroom_sql::{Checkpoint, Connection, Kind};
@@ -16,10 +16,11 @@ use crate::audit_head::AuditHead;
 use crate::fault;
 use crate::head::Head;
 use crate::keyring::Keyring;
+use crate::metrics::Metrics;
 use crate::money::{self, Bulk, Command, Placed, Seen};
 use crate::queue::Queue;
 use crate::tx::{LogState, Tx};
-use crate::{Error, Result, Stopped};
+use crate::{Error, Result, Stopped, clock};
 
 /// Work for the writer.
 pub enum Task {
@@ -76,19 +77,6 @@ where
     }
 }
 
-/// What the writer has done, for `/metrics` and `status`.
-#[derive(Default)]
-pub struct Counters {
-    /// Batches committed.
-    pub batches: AtomicU64,
-    /// Tasks answered.
-    pub tasks: AtomicU64,
-    /// Batches rolled back and seen again.
-    pub retries: AtomicU64,
-    /// The write-ahead log has grown large: the writer begins it anew.
-    pub wal_is_large: AtomicBool,
-}
-
 /// The writer's thread.
 pub struct Writer {
     /// Its connection.
@@ -108,7 +96,9 @@ pub struct Writer {
     /// The newest signed checkpoint, for readers.
     pub published: Arc<std::sync::RwLock<String>>,
     /// What it has done.
-    pub counters: Arc<Counters>,
+    pub metrics: Arc<Metrics>,
+    /// The write-ahead log has grown large: the writer begins it anew.
+    pub wal_is_large: Arc<AtomicBool>,
     /// The latest time it decided at.
     pub last_us: i64,
     /// Set once it may not write any more.
@@ -151,7 +141,7 @@ impl Writer {
     pub fn run(mut self, queue: &Queue) {
         while let Some(mut batch) = queue.take() {
             self.settle(&mut batch);
-            if self.counters.wal_is_large.swap(false, Ordering::Relaxed)
+            if self.wal_is_large.swap(false, Ordering::Relaxed)
                 && let Err(e) = self.connection.checkpoint(Checkpoint::Restart)
             {
                 tracing::warn!(error = %e, "the write-ahead log could not be reset");
@@ -173,7 +163,7 @@ impl Writer {
                 Ok(placed) => return self.answer(batch, placed),
                 Err(e) if is_passing(e.kind) && attempt < ATTEMPTS_MAX && self.stopped.why().is_none() => {
                     attempt += 1;
-                    self.counters.retries.fetch_add(1, Ordering::Relaxed);
+                    self.metrics.retries.inc();
                     tracing::warn!(error = %e, attempt, "a batch was rolled back and is seen again");
                     (self.pause)(Duration::from_millis(1 << attempt));
                     self.renew(e.kind);
@@ -209,9 +199,11 @@ impl Writer {
             }
         };
         fault::point("commit-before");
+        let began = clock::moment();
         if let Err(e) = self.connection.commit() {
             self.recover_commit(e, &id)?;
         }
+        self.metrics.committed.observe(began.elapsed().as_secs_f64());
         fault::point("commit-after");
         self.last_us = now_us;
         self.seen = seen;
@@ -287,8 +279,8 @@ impl Writer {
     }
 
     fn answer(&mut self, batch: &mut Vec<Task>, placed: Answers) {
-        self.counters.batches.fetch_add(1, Ordering::Relaxed);
-        self.counters.tasks.fetch_add(batch.len() as u64, Ordering::Relaxed);
+        self.metrics.batch.observe(batch.len() as f64);
+        placed.single.iter().chain(placed.bulks.iter().flatten()).for_each(|placed| self.metrics.count(placed));
         let (mut placed, mut bulks) = (placed.single.into_iter(), placed.bulks.into_iter());
         let undecided = || Error::Internal("an order was not decided".into());
         for task in batch.drain(..) {

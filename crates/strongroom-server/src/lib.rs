@@ -6,6 +6,7 @@
 pub mod accept;
 mod api;
 mod extract;
+pub mod metrics;
 mod openapi;
 mod problem;
 mod router;

@@ -9,6 +9,7 @@ use strongroom_bank::demo::{self, DemoPerson};
 use strongroom_bank::home::TlsConfig;
 use strongroom_bank::{Bank, Home, clock, init as founding};
 use strongroom_server::accept::{Limits, serve};
+use strongroom_server::metrics::serve_metrics;
 use strongroom_server::tls::{self, Files, Resolver};
 use strongroom_server::{App, router};
 use tokio::net::TcpListener;
@@ -121,6 +122,12 @@ async fn run_bank(global: &Global, home: &Home, args: Args) -> Outcome {
     let log_key = bank.log_key().to_string();
     if let Err(e) = control::listen(home, &bank) {
         tracing::warn!(error = %e, "the console's socket cannot be opened: orders about keys need the server stopped");
+    }
+    if let Some(address) = &config.metrics.listen {
+        let listener = TcpListener::bind(address).await.map_err(|e| {
+            failed(format!("cannot listen on {address} for /metrics: {e}; change [metrics] listen in strongroom.toml"))
+        })?;
+        tokio::spawn(serve_metrics(listener, bank.clone()));
     }
     announce(global, &address.to_string(), &ca_file, &log_key, &people);
     let app = Arc::new(App { bank: bank.clone(), ca });

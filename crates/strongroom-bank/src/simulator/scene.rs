@@ -21,9 +21,10 @@ use crate::audit_head::AuditHead;
 use crate::era::Eras;
 use crate::head::Head;
 use crate::keyring::Keyring;
+use crate::metrics::Metrics;
 use crate::rows::Authenticated;
 use crate::tx::Tx;
-use crate::writer::{Counters, Writer};
+use crate::writer::Writer;
 use crate::{Home, Opened, Stopped, device, init, resume, sessions};
 
 /// When the runs begin.
@@ -180,7 +181,8 @@ impl Scene<'_> {
             log: state,
             head,
             published: Arc::new(RwLock::new(note)),
-            counters: Arc::new(Counters::default()),
+            metrics: Arc::new(Metrics::new()),
+            wal_is_large: Arc::default(),
             last_us,
             seen: Default::default(),
             stopped: Arc::new(Stopped(RwLock::new(None))),

@@ -39,6 +39,7 @@ mod sms;
 mod staff;
 mod sweep;
 mod tamper;
+mod watch;
 mod web_attacks;
 
 /// Runs each test on both databases.
