@@ -61,7 +61,8 @@ impl Bank {
         .await
     }
 
-    pub(crate) fn log_size(&self) -> Result<u64> {
+    /// How many entries the log has.
+    pub fn log_size(&self) -> Result<u64> {
         let checkpoint = self.eras().verify(&self.checkpoint());
         Ok(checkpoint.ok_or_else(|| Error::Internal("the published checkpoint does not verify".into()))?.size)
     }

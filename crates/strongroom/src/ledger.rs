@@ -1,7 +1,7 @@
 //! `strongroom ledger`: check the whole ledger, or read its newest checkpoint.
 
 use serde_json::json;
-use strongroom_bank::verify::{self, Report};
+use strongroom_bank::verify::{self, Report, Signatures};
 use strongroom_bank::{Opened, era};
 
 use crate::Global;
@@ -12,7 +12,11 @@ use crate::{ask, ledger_export, verify_receipt};
 #[derive(clap::Subcommand, Debug)]
 pub enum Verb {
     /// Rebuild balances, blocks and the log's root from the rows alone
-    Verify,
+    Verify {
+        /// Check every order's signature, too: some twenty thousand a second
+        #[arg(long)]
+        signatures: bool,
+    },
     /// Print the newest signed checkpoint: keep it elsewhere, and history cannot be rewritten unnoticed
     Checkpoint,
     /// Go on from an older copy of the database, when the newer one is lost: under a new log name
@@ -38,7 +42,10 @@ pub fn run(global: &Global, verb: Verb) -> Outcome {
         Verb::Export(args) => ledger_export::export(global, &args),
         Verb::VerifyExport(args) => ledger_export::verify(global, &args),
         Verb::TrialBalance => ledger_export::trial_balance(global),
-        Verb::Verify => verify(global, &verify::verify_home(&global.home())?),
+        Verb::Verify { signatures } => {
+            let signatures = if signatures { Signatures::Checked } else { Signatures::Trusted };
+            verify(global, &verify::verify_home(&global.home(), signatures)?)
+        }
         Verb::Checkpoint => {
             let (_, checkpoint) = Opened::at(&global.home())?.newest()?;
             global.print(&json!({"checkpoint": checkpoint}), || checkpoint.clone());
@@ -79,6 +86,7 @@ fn verify(global: &Global, report: &Report) -> Outcome {
         "blocks": report.blocks,
         "accounts": report.accounts,
         "orders": report.orders,
+        "signatures": report.signatures,
         "totals": report.totals,
         "checkpoint": report.checkpoint,
         "broken": report.broken,

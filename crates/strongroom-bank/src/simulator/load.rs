@@ -29,6 +29,7 @@ use crate::factor::NOBODY;
 use crate::keyring::column;
 use crate::money::{Bulk, Command, Parts, Placed, hold};
 use crate::tx::Tx;
+use crate::verify::Signatures;
 use crate::writer::{Change, Task, Writer};
 use crate::{Error, Result, bulk, verify};
 
@@ -478,7 +479,7 @@ impl Run<'_> {
         }
         let eras = Eras::read(c, &self.scene.template.keys).expect("the log's names");
         let mut report = verify::Report::default();
-        verify::walk(c, &self.scene.template.keys, &eras, None, &mut report)
+        verify::walk(c, &self.scene.template.keys, &eras, None, Signatures::Trusted, &mut report)
             .unwrap_or_else(|e| panic!("seed {seed}: {e}"));
         assert_eq!(report.transfers as usize, self.shadow.postings(), "seed {seed}: every posting once");
         assert_eq!(report.orders as usize, self.shadow.spent(), "seed {seed}: every order once");

@@ -10,7 +10,7 @@ use strongroom_store::holds::{self, HoldRow};
 use strongroom_store::log::{self as rows, FactRow};
 use strongroom_store::money::{self as store, TransferRow};
 
-use super::books::{Books, Owners};
+use super::books::Books;
 use super::parts::Parts;
 use super::{Report, Roots, integrity};
 use crate::Result;
@@ -34,17 +34,16 @@ enum Behind {
 /// Checks all of it. Answers the books as the postings make them.
 pub(super) fn log(
     connection: &mut dyn Connection,
-    keys: &Keyring,
-    owners: &Owners,
+    mut parts: Parts<'_>,
     roots: &Roots,
     report: &mut Report,
 ) -> Result<Books> {
     let (mut books, mut frontier, mut blocks) = (Books::default(), Frontier::default(), roots.iter());
-    let (mut block, mut parts) = (blocks.next(), Parts::new(keys, owners));
+    let mut block = blocks.next();
     let (end, mut from) = (rows::end(connection)?, 0);
     while from < end {
         let until = from + PLACES;
-        let mut behind = behind(connection, keys, from, until)?;
+        let mut behind = behind(connection, parts.keys, from, until)?;
         for leaf in rows::leaves(connection, from, until)? {
             if leaf.position != report.leaves as i64 {
                 return Err(integrity(format!("leaf {} is missing", report.leaves)));
@@ -86,6 +85,7 @@ pub(super) fn log(
     if block.is_some() || roots.last().is_none_or(|(size, ..)| *size != report.leaves as i64) {
         return Err(integrity(format!("the log ends after {} leaves, its blocks say otherwise", report.leaves)));
     }
+    report.signatures = parts.signatures;
     Ok(books)
 }
 

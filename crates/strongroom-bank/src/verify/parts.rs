@@ -1,23 +1,34 @@
 //! The sealed parts of postings and reservations: they open under their person's key and are what the log has
 //! committed to, and what came in a bulk stands in it. Only what belongs to somebody who was erased may be gone.
 
+use std::collections::HashMap;
+
+use strongroom_crypto::jws;
 use strongroom_crypto::sealed::ColumnId;
+use strongroom_crypto::sign::PublicKey;
+use strongroom_ledger::id::DeviceId;
 use strongroom_ledger::leaf::{self, PayerPart, Signed};
 use strongroom_ledger::merkle::{self, Hash};
 use strongroom_store::holds::HoldRow;
+use strongroom_store::identity;
 use strongroom_store::money::TransferRow;
 use strongroom_store::{Connection, Id};
 
 use super::books::Owners;
-use super::integrity;
+use super::{Signatures, integrity};
 use crate::account::open_part;
 use crate::keyring::{Keyring, column};
+use crate::rows::Authenticated;
 use crate::{Error, Result, bulk};
 
 /// What parts are compared with.
 pub(super) struct Parts<'a> {
-    keys: &'a Keyring,
+    pub(super) keys: &'a Keyring,
     owners: &'a Owners,
+    checks: Signatures,
+    /// How many were checked.
+    pub(super) signatures: u64,
+    devices: HashMap<Id, PublicKey>,
     /// The bulk of the last order that came in one: its orders stand one behind the other.
     bulk: Option<(Hash, Vec<Hash>)>,
 }
@@ -25,6 +36,7 @@ pub(super) struct Parts<'a> {
 /// Where a posting or reservation keeps its two parts.
 struct Row<'a> {
     id: &'a Id,
+    device: &'a Id,
     accounts: [&'a Id; 2],
     sealed: [Option<&'a [u8]>; 2],
     hashes: [&'a Hash; 2],
@@ -46,13 +58,14 @@ impl From<Error> for Broken {
 }
 
 impl<'a> Parts<'a> {
-    pub(super) fn new(keys: &'a Keyring, owners: &'a Owners) -> Self {
-        Parts { keys, owners, bulk: None }
+    pub(super) fn new(keys: &'a Keyring, owners: &'a Owners, checks: Signatures) -> Self {
+        Parts { keys, owners, checks, signatures: 0, devices: HashMap::new(), bulk: None }
     }
 
     pub(super) fn posting(&mut self, connection: &mut dyn Connection, row: &TransferRow) -> Result<()> {
         let parts = Row {
             id: &row.id,
+            device: &row.authority,
             accounts: [&row.from, &row.to],
             sealed: [row.payer.as_deref(), row.payee.as_deref()],
             hashes: [&row.payer_hash, &row.payee_hash],
@@ -63,6 +76,7 @@ impl<'a> Parts<'a> {
     pub(super) fn hold(&mut self, connection: &mut dyn Connection, row: &HoldRow) -> Result<()> {
         let parts = Row {
             id: &row.id,
+            device: &row.device,
             accounts: [&row.from, &row.to],
             sealed: [row.payer.as_deref(), row.payee.as_deref()],
             hashes: [&row.payer_hash, &row.payee_hash],
@@ -93,13 +107,41 @@ impl<'a> Parts<'a> {
     fn payer(&mut self, connection: &mut dyn Connection, owner: &Id, row: &Row<'_>) -> std::result::Result<(), Broken> {
         let Some(content) = self.content(owner, column::PAYER_PART, leaf::PAYER, row)? else { return Ok(()) };
         let part = PayerPart::decode(&content).map_err(|_| Broken::Changed)?;
-        let Signed::InBulk { jws_sha256, index } = part.signed else { return Ok(()) };
+        let (jws_sha256, index) = match part.signed {
+            Signed::Alone(jws) => return self.signature(connection, row.device, &jws, &part.order),
+            Signed::InBulk { jws_sha256, index } => (jws_sha256, index),
+        };
         if self.bulk.as_ref().is_none_or(|(digest, _)| *digest != jws_sha256) {
             let bulk = bulk::kept(connection, self.keys, owner, &jws_sha256)?;
+            self.signature(connection, row.device, &bulk.jws, bulk.text().as_bytes())?;
             self.bulk = Some((jws_sha256, bulk.leaves));
         }
         let leaf = self.bulk.as_ref().and_then(|(_, leaves)| leaves.get(usize::try_from(index).ok()?));
         if leaf == Some(&merkle::leaf_hash(&part.order)) { Ok(()) } else { Err(Broken::Changed) }
+    }
+
+    /// The device has signed this.
+    fn signature(
+        &mut self,
+        connection: &mut dyn Connection,
+        device: &Id,
+        jws: &str,
+        text: &[u8],
+    ) -> std::result::Result<(), Broken> {
+        if self.checks == Signatures::Trusted {
+            return Ok(());
+        }
+        if !self.devices.contains_key(device) {
+            let row = identity::devices(connection, &[*device]).map_err(|e| Broken::Failed(e.into()))?.pop();
+            let row = row.filter(|row| row.check(self.keys).is_ok()).ok_or(Broken::Changed)?;
+            let key = PublicKey::from_bytes(&row.public_key).map_err(|_| Broken::Changed)?;
+            self.devices.insert(*device, key);
+        }
+        let detached = jws::parse_detached(jws).map_err(|_| Broken::Changed)?;
+        let is_its = detached.protected().kid == DeviceId(*device).to_string();
+        let key = self.devices.get(device).ok_or(Broken::Changed)?;
+        self.signatures += 1;
+        if is_its && detached.verify(key, text) { Ok(()) } else { Err(Broken::Changed) }
     }
 
     /// What a part holds; none of somebody who was erased.

@@ -45,6 +45,11 @@ impl SignedBulk {
         sha256(self.jws.as_bytes())
     }
 
+    /// What was signed.
+    pub fn text(&self) -> String {
+        text(&merkle::root_of(&self.leaves), self.leaves.len() as u64, self.linked)
+    }
+
     /// The proof of one of its orders; none when it has no such place.
     pub fn proof(&self, index: u64) -> Option<BulkProof> {
         let (root, path) = merkle::path_of(&self.leaves, usize::try_from(index).ok()?)?;

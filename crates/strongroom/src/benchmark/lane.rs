@@ -47,6 +47,14 @@ pub struct Bulk {
     pub body: Vec<u8>,
 }
 
+/// An order with a signature of its own.
+pub struct SignedOrder {
+    /// `x-jws-signature`
+    pub signature: String,
+    /// The exact body.
+    pub body: String,
+}
+
 /// The teller who funds everybody.
 pub struct Teller {
     client: Client,
@@ -152,6 +160,15 @@ impl Customer {
         let root: String = root.iter().map(|byte| format!("{byte:02x}")).collect();
         let body = BulkOrder { root, count: count as u64, linked: false, orders };
         Bulk { signature, body: serde_json::to_vec(&body).unwrap_or_default() }
+    }
+
+    /// An order with a signature of its own, to one of these accounts.
+    pub fn signed_order(&self, to: &[String], currency: &str, at: usize) -> SignedOrder {
+        let others: Vec<&String> = to.iter().filter(|account| **account != self.accounts[0]).collect();
+        let tail = order_tail_of(&self.accounts[0], others[at % others.len()], "0.01", currency);
+        let body = [ORDER_HEAD, &new_order_id(), &tail].concat();
+        let signature = self.lane.signer.sign(Purpose::Order, body.as_bytes(), now_s());
+        SignedOrder { signature, body }
     }
 
     /// What gives a new access token.

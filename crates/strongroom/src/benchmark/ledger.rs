@@ -1,39 +1,44 @@
 //! `strongroom benchmark ledger`: what the engine posts a second when orders come in bulks of ten thousand under one
-//! signature each, against the same rows written into the same tables with no rules; and what verifying them takes.
+//! signature each, to many accounts and to one; with a signature for each; against the same rows written into the same
+//! tables with no rules; and what verifying them takes.
 
-use std::path::Path;
-use std::sync::Arc;
+mod raw;
+mod series;
+
 use std::time::Duration;
 
-use serde_json::json;
-use strongroom_bank::{Bank, Caller, Home, verify};
+use serde_json::{Map, Value, json};
+use strongroom_bank::Home;
+use strongroom_bank::verify::{self, Signatures};
 use strongroom_client::Client;
-use strongroom_sql::{Connection, Role, Url};
-use strongroom_store::accounts::{self, BalanceRow};
-use strongroom_store::log::{self, BlockRow, LeafRow, TileRow};
-use strongroom_store::money::{self as store, EntryRow, OrderRow, TransferRow};
-use strongroom_store::schema;
 
 use super::bank::{Database, OwnBank, failed};
-use super::lane::{Bulk, Customer, Teller};
+use super::lane::{Customer, Teller};
 use super::moment;
 use crate::Global;
 use crate::failure::Outcome;
+use series::Engine;
 
 /// How to measure.
 #[derive(clap::Args, Debug)]
 pub struct Args {
-    /// How many bulks of ten thousand orders
+    /// How many bulks of ten thousand orders, of each sort
     #[arg(long, default_value_t = 20, value_name = "BULKS", value_parser = clap::value_parser!(u32).range(1..=10_000))]
     bulks: u32,
+    /// Post until the ledger holds so many transfers, measure again, and start a server on it
+    #[arg(long, value_name = "TRANSFERS", value_parser = clap::value_parser!(u64).range(1..=100_000_000))]
+    until: Option<u64>,
     #[command(flatten)]
     database: Database,
 }
 
-const ORDERS: usize = 10_000;
+/// Orders in a bulk.
+const BULK: usize = 10_000;
 const CUSTOMERS: usize = 8;
-/// Bulks under way at the same time.
-const AT_ONCE: usize = 2;
+/// Bulks of one sort that are carried out between those of the other, so that the machine's moods fall on both.
+const TURN: u32 = 10;
+/// Orders with a signature each.
+const SIGNED: usize = 60_000;
 
 /// Measures, and removes the bank however it ends.
 pub async fn run(global: &Global, args: Args) -> Outcome {
@@ -44,165 +49,107 @@ pub async fn run(global: &Global, args: Args) -> Outcome {
     for _ in 0..CUSTOMERS {
         customers.push(Customer::sign_up(&anonymous, &teller).await?);
     }
-    let accounts: Vec<String> = customers.iter().map(Customer::account).collect();
-    eprintln!("{} bulks of {ORDERS} transfers are signed, then carried out.", args.bulks);
-    let mut bulks: Vec<Bulk> = Vec::new();
-    for at in 0..args.bulks as usize {
-        bulks.push(customers[at % CUSTOMERS].bulk(&accounts, teller.currency(), ORDERS));
-    }
     let mut tokens = Vec::new();
     for customer in &customers {
         tokens.push(anonymous.refresh(customer.refresh_token()).await?.access_token);
     }
-    let bank = own.opened_here()?;
-    let callers = tokens.iter().map(|token| bank.authenticate(token)).collect::<Result<Vec<Caller>, _>>()?;
-    let took = carry_out(&bank, &callers, bulks).await?;
-    bank.close();
-    drop(bank);
-    let count = f64::from(args.bulks) * ORDERS as f64;
-    let home = own.home();
-    let raw = match args.database.kind() {
-        "sqlite" => Some(raw_time(&home)?),
-        _ => None,
-    };
-    let since = moment();
-    let report = verify::verify_home(&Home::at(&home))?;
-    let verified = moment() - since;
-    if let Some(broken) = report.broken {
-        return Err(failed(format!("the ledger that was measured does not hold: {broken}")));
+    let engine = Engine::new(own.opened_here()?, customers, &tokens, teller.currency())?;
+    let mut found = Map::new();
+    found.insert("database".into(), args.database.kind().into());
+    bulks(&engine, args.bulks, &mut found).await?;
+    let (signed, ceiling) = (engine.signed(SIGNED).await?, series::signature_ceiling());
+    found.insert("signed_rate_per_s".into(), signed.round().into());
+    found.insert("signature_ceiling_per_s".into(), ceiling.round().into());
+    if let Some(until) = args.until {
+        grow(&engine, until, args.bulks, &mut found).await?;
     }
-    let per_s = |count: f64, time: Duration| (count / time.as_secs_f64()).round();
-    let bulk = per_s(count, took);
-    let raw = raw.map(|(rows, time)| per_s(rows as f64, time));
-    let verify = per_s(report.transfers as f64, verified);
-    let data = json!({
-        "database": args.database.kind(),
-        "bulk_rate_per_s": bulk,
-        "raw_insert_rate_per_s": raw,
-        "of_raw": raw.map(|raw| (bulk / raw * 1000.0).round() / 1000.0),
-        "verify_per_s": verify,
-        "transfers": count,
-    });
-    global.print(&data, || {
-        let raw = raw.map_or("not measured on this database".to_owned(), |raw| {
-            format!("{raw} a second with no rules; the bank does {:.1} % of it", bulk / raw * 100.0)
-        });
-        format!("transfers in bulk  {bulk} a second\nthe same rows      {raw}\nverified           {verify} a second")
-    });
+    engine.close();
+    if args.until.is_some() {
+        let restarted = own.restart(&args.database)?;
+        found.insert("start_ms".into(), restarted.start_ms.round().into());
+        found.insert("idle_memory_mib".into(), json!(restarted.idle_memory_mib.map(f64::round)));
+        own.opened_here()?.close();
+    }
+    let home = Home::at(own.home());
+    for (name, signatures) in [("verify_per_s", Signatures::Trusted), ("verify_signed_per_s", Signatures::Checked)] {
+        let since = moment();
+        let report = verify::verify_home(&home, signatures)?;
+        if let Some(broken) = report.broken {
+            return Err(failed(format!("the ledger that was measured does not hold: {broken}")));
+        }
+        let rate = match signatures {
+            Signatures::Trusted => per_s(report.transfers as f64, moment() - since),
+            // Orders of a bulk share theirs: what counts is how many were checked.
+            Signatures::Checked => per_s(report.signatures as f64, moment() - since),
+        };
+        found.insert("transfers".into(), report.transfers.into());
+        found.insert(name.into(), rate.into());
+    }
+    if args.until.is_none() {
+        let (rows, time) = raw::raw_time(&own.home())?;
+        let raw = per_s(rows as f64, time);
+        found.insert("raw_insert_rate_per_s".into(), raw.into());
+        let bulk = found.get("bulk_rate_per_s").and_then(Value::as_f64).unwrap_or_default();
+        found.insert("of_raw".into(), share(bulk, raw).into());
+    }
+    report(global, found);
     Ok(())
 }
 
-async fn carry_out(bank: &Arc<Bank>, callers: &[Caller], bulks: Vec<Bulk>) -> Outcome<Duration> {
-    let since = moment();
-    let mut under_way = tokio::task::JoinSet::new();
-    for (at, bulk) in bulks.into_iter().enumerate() {
-        if under_way.len() >= AT_ONCE {
-            finish(under_way.join_next().await)?;
-        }
-        let (bank, caller) = (bank.clone(), callers[at % callers.len()].clone());
-        let turn = bank.turn_for_bulk()?;
-        under_way.spawn(async move { bank.bulk(&caller, Some(&bulk.signature), &bulk.body, turn).await });
+/// Bulks to many accounts and bulks to one, in turns.
+async fn bulks(engine: &Engine, bulks: u32, found: &mut Map<String, Value>) -> Outcome {
+    let (mut left, mut many, mut hot) = (bulks, Duration::ZERO, Duration::ZERO);
+    while left > 0 {
+        let turn = left.min(TURN);
+        many += engine.bulks(turn, false).await?;
+        hot += engine.bulks(turn, true).await?;
+        left -= turn;
     }
-    while let Some(done) = under_way.join_next().await {
-        finish(Some(done))?;
-    }
-    Ok(moment() - since)
+    let count = f64::from(bulks) * BULK as f64;
+    let (many, hot) = (per_s(count, many), per_s(count, hot));
+    found.insert("bulk_rate_per_s".into(), many.into());
+    found.insert("hot_rate_per_s".into(), hot.into());
+    found.insert("hot_of_bulk".into(), share(hot, many).into());
+    Ok(())
 }
 
-type Done = Result<strongroom_bank::Result<Vec<strongroom_bank::bulk::BulkResult>>, tokio::task::JoinError>;
-
-fn finish(done: Option<Done>) -> Outcome {
-    let Some(done) = done else { return Ok(()) };
-    let results = done.map_err(failed)??;
-    match results.iter().all(|result| result.placed.as_ref().is_ok_and(|placed| placed.outcome.is_ok())) {
-        true => Ok(()),
-        false => Err(failed("a transfer of the measurement was refused")),
+/// Posts on, and measures again when the ledger is large.
+async fn grow(engine: &Engine, until: u64, bulks: u32, found: &mut Map<String, Value>) -> Outcome {
+    eprintln!("Posting until the ledger holds {until} transfers.");
+    while engine.log_size() < until {
+        engine.bulks(TURN, false).await?;
     }
+    let took = engine.bulks(bulks, false).await?;
+    found.insert("bulk_rate_then_per_s".into(), per_s(f64::from(bulks) * BULK as f64, took).into());
+    Ok(())
 }
 
-/// What one batch has written.
-struct Batch {
-    orders: Vec<OrderRow>,
-    transfers: Vec<TransferRow>,
-    entries: Vec<EntryRow>,
-    balances: Vec<BalanceRow>,
-    leaves: Vec<LeafRow>,
-    tiles: Vec<TileRow>,
-    block: BlockRow,
+fn per_s(count: f64, time: Duration) -> f64 {
+    (count / time.as_secs_f64()).round()
 }
 
-/// The rows of the bulks, written again into an empty database of the same schema, batch by batch.
-fn raw_time(home: &Path) -> Outcome<(usize, Duration)> {
-    let open = |name: &str, role| strongroom_sql::open(&Url::Sqlite(home.join(name)), None, role).map_err(failed);
-    let batches = batches(open("bank.db", Role::Reader)?.as_mut()).map_err(failed)?;
-    let mut raw = open("raw.db", Role::Writer)?;
-    schema::migrate_bank(raw.as_mut(), 0).map_err(failed)?;
-    let rows = batches.iter().map(|batch| batch.transfers.len()).sum();
-    let since = moment();
-    for batch in &batches {
-        write(raw.as_mut(), batch).map_err(failed)?;
-    }
-    Ok((rows, moment() - since))
+fn share(part: f64, whole: f64) -> f64 {
+    (part / whole * 1000.0).round() / 1000.0
 }
 
-fn write(c: &mut dyn Connection, batch: &Batch) -> strongroom_sql::Result<()> {
-    c.begin()?;
-    store::insert_orders(c, &batch.orders)?;
-    store::insert_transfers(c, &batch.transfers)?;
-    store::insert_entries(c, &batch.entries)?;
-    accounts::set_balances(c, &batch.balances)?;
-    log::append(c, &batch.leaves, &[], &batch.tiles, &batch.block)?;
-    c.commit()
-}
-
-fn batches(c: &mut dyn Connection) -> strongroom_sql::Result<Vec<Batch>> {
-    let (mut orders, mut entries, mut balances) = (Vec::new(), Vec::new(), Vec::new());
-    store::each_order(c, &mut |row| {
-        orders.push(row);
-        Ok(())
-    })?;
-    store::each_entry(c, &mut |row| {
-        entries.push(row);
-        Ok(())
-    })?;
-    accounts::each_balance(c, &mut |row| {
-        balances.push(row);
-        Ok(())
-    })?;
-    orders.sort_by_key(|row: &OrderRow| row.sequence);
-    entries.sort_by_key(|row: &EntryRow| row.sequence);
-    let mut blocks = Vec::new();
-    log::each_block(c, &mut |row| {
-        blocks.push(row);
-        Ok(())
-    })?;
-    let (mut batches, mut from) = (Vec::new(), 0);
-    for block in blocks {
-        let until = block.size;
-        let transfers = store::between(c, from, until)?;
-        if transfers.len() >= ORDERS {
-            let within = |sequence: i64| (from..until).contains(&sequence);
-            let touched = |row: &&BalanceRow| {
-                transfers.iter().any(|transfer| transfer.from == row.account || transfer.to == row.account)
-            };
-            let mut tiles = Vec::new();
-            for level in 1..4 {
-                let width = 256_i64.pow(level);
-                for (at, hash) in log::tiles(c, level.into(), from / width, until / width)?.into_iter().enumerate() {
-                    tiles.push(TileRow { level: level.into(), position: from / width + at as i64, hash });
-                }
-            }
-            batches.push(Batch {
-                orders: orders.iter().filter(|row| within(row.sequence)).cloned().collect(),
-                entries: entries.iter().filter(|row| within(row.sequence)).cloned().collect(),
-                balances: balances.iter().filter(touched).cloned().collect(),
-                leaves: log::leaves(c, from, until)?,
-                tiles,
-                transfers,
-                block,
-            });
-        }
-        from = until;
-    }
-    Ok(batches)
+fn report(global: &Global, found: Map<String, Value>) {
+    let data = Value::Object(found);
+    global.print(&data, || {
+        let rows = [
+            ("bulk_rate_per_s", "transfers in bulk, a second"),
+            ("raw_insert_rate_per_s", "the same rows with no rules"),
+            ("of_raw", "share of that"),
+            ("hot_rate_per_s", "in bulk, all to one account"),
+            ("bulk_rate_then_per_s", "in bulk, when the ledger is large"),
+            ("signed_rate_per_s", "with a signature for each order"),
+            ("signature_ceiling_per_s", "signatures that all cores check"),
+            ("verify_per_s", "verified on one core"),
+            ("verify_signed_per_s", "the same with signatures: these"),
+            ("start_ms", "start of a server on it, ms"),
+            ("idle_memory_mib", "its memory, MiB"),
+            ("transfers", "transfers in the ledger"),
+        ];
+        let line = |(name, words): (&str, &str)| Some(format!("{words:36} {}", data.get(name)?));
+        rows.into_iter().filter_map(line).collect::<Vec<_>>().join("\n")
+    });
 }
