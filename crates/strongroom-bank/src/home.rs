@@ -23,6 +23,7 @@ use strongroom_crypto::root::Provider;
 use strongroom_crypto::secret::Secret;
 use strongroom_ledger::money::Currency;
 use strongroom_notify::sms::{Sms, SmsConfig};
+use strongroom_notify::witness::WitnessConfig;
 use strongroom_notify::{Mail, MailConfig};
 use strongroom_sql::{Connection, Role, Url};
 
@@ -53,6 +54,12 @@ pub struct Config {
     /// How codes by SMS go out; without it none do.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sms: Option<SmsConfig>,
+    /// How the log is published.
+    #[serde(default)]
+    pub log: LogConfig,
+    /// Who cosigns the log's checkpoints.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub witness: Vec<WitnessConfig>,
     /// How it is reached.
     #[serde(default)]
     pub server: ServerConfig,
@@ -196,6 +203,15 @@ pub struct ServerConfig {
     /// The host name by which browsers reach the bank [default: localhost]: passkeys are made for it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub host: Option<String>,
+}
+
+/// `[log]`
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LogConfig {
+    /// Seconds between two checkpoints that are sent to the witnesses [default: 10].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub witness_every_s: Option<u64>,
 }
 
 /// `[metrics]`

@@ -24,8 +24,8 @@ use strongroom_notify::MailConfig;
 use strongroom_notify::sms::SmsConfig;
 
 use crate::home::{
-    BankConfig, Config, DatabaseConfig, FactorsConfig, Home, KeyConfig, MetricsConfig, PasswordConfig, ServerConfig,
-    TlsConfig,
+    BankConfig, Config, DatabaseConfig, FactorsConfig, Home, KeyConfig, LogConfig, MetricsConfig, PasswordConfig,
+    ServerConfig, TlsConfig,
 };
 use crate::keyring::Keyring;
 use crate::tx::{LogState, Tx};
@@ -157,6 +157,8 @@ fn configure(home: &Home, options: &Options, store: &Id) -> Result<Config> {
             api: None,
             ca: None,
         }),
+        log: LogConfig::default(),
+        witness: Vec::new(),
         server: ServerConfig::default(),
         metrics: MetricsConfig::default(),
         tls: TlsConfig::default(),

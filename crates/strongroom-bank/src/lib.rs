@@ -74,6 +74,7 @@ mod tx;
 pub mod verification;
 pub mod verify;
 mod wal;
+pub mod witnesses;
 mod writer;
 
 pub use error::{Error, Result};
@@ -255,7 +256,7 @@ impl Bank {
         let stopped = Arc::new(Stopped(RwLock::new(stopped)));
         let cash = cash_account(connection.as_mut(), &config)?;
         let last_us = log::last_block(connection.as_mut())?.map_or(0, |block| block.time_us);
-        let mail = home.mail(&config)?;
+        let (mail, witnesses) = (home.mail(&config)?, Home::witnesses(&config)?);
         let sms = home.sms(&config)?;
         let audit = Chain::read(connection.as_mut())?;
         let published = Arc::new(RwLock::new(note));
@@ -325,6 +326,8 @@ impl Bank {
         bank.finish_erasures()?;
         bank.keys.activate_log(bank.eras().version(), clock::now_us())?;
         keeper::start(&bank).map_err(|e| Error::Internal(format!("cannot start the keeper of keys: {e}")))?;
+        let witnessing = witnesses::start(&bank, witnesses);
+        witnessing.map_err(|e| Error::Internal(format!("cannot start to ask witnesses: {e}")))?;
         if let Some(mail) = mail {
             post::start(&bank, mail).map_err(|e| Error::Internal(format!("cannot start the post: {e}")))?;
         }

@@ -200,7 +200,7 @@ impl Writer {
         };
         fault::point("commit-before");
         let began = clock::moment();
-        if let Err(e) = self.connection.commit() {
+        if let Err(e) = fault::inside("commit-inside", || self.connection.commit()) {
             self.recover_commit(e, &id)?;
         }
         self.metrics.committed.observe(began.elapsed().as_secs_f64());

@@ -5,6 +5,7 @@
 //! same arguments always give the same answer.
 
 pub mod action;
+pub mod cosignature;
 pub mod decide;
 pub mod export;
 pub mod id;

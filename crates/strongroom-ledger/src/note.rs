@@ -154,7 +154,7 @@ pub enum NoteError {
 
 /// Algorithm byte of Ed25519, the same in signed-note and in [`PublicKey::to_bytes`].
 const ED25519: u8 = 1;
-const SIGNATURE_MARK: &str = "\u{2014} ";
+pub(crate) const SIGNATURE_MARK: &str = "\u{2014} ";
 
 /// A signed note taken apart.
 struct Note<'a> {
@@ -196,7 +196,7 @@ fn key_id(name: &str, key: &PublicKey) -> [u8; 4] {
 }
 
 /// What a key may be called: no white space, no plus sign, nothing invisible.
-fn is_name(name: &str) -> bool {
+pub(crate) fn is_name(name: &str) -> bool {
     !name.is_empty() && !name.chars().any(|c| c.is_whitespace() || c.is_control() || c == '+')
 }
 

@@ -1,4 +1,4 @@
-//! A form sent by HTTPS to one host that the configuration names, and its answer: no redirects, no proxies, a
+//! A form or text sent by HTTPS to one host that the configuration names, and its answer: no redirects, no proxies, a
 //! limit on time and size.
 
 use std::path::Path;
@@ -68,14 +68,26 @@ impl Host {
         let form: Vec<String> = fields.iter().map(|(name, value)| format!("{name}={}", encoded(value))).collect();
         let mut authorization = HeaderValue::from_str(authorization).map_err(|_| "a credential is not plain text")?;
         authorization.set_sensitive(true);
-        let request = Request::builder()
+        self.send(path, "application/x-www-form-urlencoded", Some(authorization), form.join("&")).await
+    }
+
+    /// Posts a text of some type.
+    pub async fn send(
+        &self,
+        path: &str,
+        content_type: &str,
+        authorization: Option<HeaderValue>,
+        body: String,
+    ) -> Result<Answer, String> {
+        let mut request = Request::builder()
             .method(Method::POST)
             .uri(path)
             .header(HOST, &self.name)
-            .header(AUTHORIZATION, authorization)
-            .header(CONTENT_TYPE, "application/x-www-form-urlencoded")
-            .body(Full::new(Bytes::from(form.join("&"))))
-            .map_err(|e| e.to_string())?;
+            .header(CONTENT_TYPE, content_type);
+        if let Some(authorization) = authorization {
+            request = request.header(AUTHORIZATION, authorization);
+        }
+        let request = request.body(Full::new(Bytes::from(body))).map_err(|e| e.to_string())?;
         match timeout(PATIENCE, self.exchange(request)).await {
             Ok(answer) => answer,
             Err(_) => Err(format!("{} did not answer in {} seconds", self.name, PATIENCE.as_secs())),

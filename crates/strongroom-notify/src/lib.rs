@@ -1,5 +1,5 @@
 //! Words on their way out of the bank: mail over SMTP with TLS, codes by SMS through Twilio Verify, or into a
-//! folder of a demonstration.
+//! folder of a demonstration; and the log's checkpoints, to its witnesses.
 //!
 //! **Absence:** nothing here decides what is sent or to whom, and nothing is kept.
 
@@ -7,6 +7,7 @@ mod folder;
 mod https;
 pub mod sms;
 mod smtp;
+pub mod witness;
 
 use std::path::{Path, PathBuf};
 

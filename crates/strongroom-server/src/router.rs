@@ -92,6 +92,9 @@ pub const PUBLIC_ROUTES: &[Route] = &[
     ("/v1/ledger/blocks/{height}", &["GET"], || get(api::log::block)),
     ("/log/checkpoint", &["GET"], || get(api::log::checkpoint)),
     ("/log/tile/{*path}", &["GET"], || get(api::log::tile)),
+    ("/log/proof/{index}", &["GET"], || get(api::log::proof)),
+    ("/log/extension/{size}", &["GET"], || get(api::log::extension)),
+    ("/log/witnessed", &["GET"], || get(api::log::witnessed)),
 ];
 
 /// The API and the web pages.

@@ -9,6 +9,7 @@ pub mod approvals;
 pub mod audit;
 pub mod bulks;
 pub mod cells;
+pub mod cosignatures;
 pub mod factors;
 pub mod holds;
 pub mod identity;

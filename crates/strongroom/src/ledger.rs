@@ -2,7 +2,8 @@
 
 use serde_json::json;
 use strongroom_bank::verify::{self, Report, Signatures};
-use strongroom_bank::{Opened, era};
+use strongroom_bank::{Opened, era, witnesses};
+use strongroom_sql::Role;
 
 use crate::Global;
 use crate::failure::{Exit, Failure, Outcome};
@@ -19,6 +20,8 @@ pub enum Verb {
     },
     /// Print the newest signed checkpoint: keep it elsewhere, and history cannot be rewritten unnoticed
     Checkpoint,
+    /// Prove that an entry stands in the log, or that the log extends what it was
+    Proof(ProofArgs),
     /// Go on from an older copy of the database, when the newer one is lost: under a new log name
     Reopen {
         /// Do it without asking
@@ -33,6 +36,18 @@ pub enum Verb {
     TrialBalance,
     /// Check a receipt with nothing but the bank's log key
     VerifyReceipt(verify_receipt::Args),
+}
+
+/// What to prove.
+#[derive(clap::Args, Debug)]
+#[group(required = true)]
+pub struct ProofArgs {
+    /// The entry at this place, from 0: a receipt's sequence (C2SP tlog-proof, with the witnesses' cosignatures)
+    #[arg(long, value_name = "N")]
+    entry: Option<u64>,
+    /// That the log extends its first entries (C2SP tlog-witness)
+    #[arg(long, value_name = "SIZE")]
+    from: Option<u64>,
 }
 
 /// Runs a verb.
@@ -51,8 +66,22 @@ pub fn run(global: &Global, verb: Verb) -> Outcome {
             global.print(&json!({"checkpoint": checkpoint}), || checkpoint.clone());
             Ok(())
         }
+        Verb::Proof(args) => proof(global, &args),
         Verb::Reopen { yes } => reopen(global, yes),
     }
+}
+
+fn proof(global: &Global, args: &ProofArgs) -> Outcome {
+    let opened = Opened::at(&global.home())?;
+    let (_, newest) = opened.newest()?;
+    let mut connection =
+        opened.database.connect(Role::Reader).map_err(|e| Failure::new(Exit::Failed, e.to_string()))?;
+    let text = match (args.entry, args.from) {
+        (Some(entry), _) => witnesses::proof(connection.as_mut(), &opened.eras, newest, entry)?,
+        (None, from) => witnesses::extension(connection.as_mut(), &opened.eras, &newest, from.unwrap_or_default())?,
+    };
+    global.print(&json!({"proof": text}), || text.trim_end().to_owned());
+    Ok(())
 }
 
 fn reopen(global: &Global, yes: bool) -> Outcome {

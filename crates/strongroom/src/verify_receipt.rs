@@ -3,9 +3,11 @@
 use std::path::{Path, PathBuf};
 
 use serde_json::json;
+use strongroom_ledger::cosignature::{Proof, WitnessKey};
 use strongroom_ledger::leaf::Authority;
 use strongroom_ledger::note::LogKey;
 use strongroom_ledger::receipt::{self, Verified, View};
+use strongroom_ledger::time;
 
 use crate::Global;
 use crate::failure::{Exit, Failure, Outcome};
@@ -19,6 +21,12 @@ pub struct Args {
     /// The bank's log key, or a file that holds it [default: the pinned one]
     #[arg(long, value_name = "KEY")]
     log_key: Option<String>,
+    /// A proof of the same entry, from the bank's /log/proof, with the cosignatures of witnesses
+    #[arg(long, value_name = "FILE", requires = "witness")]
+    proof: Option<PathBuf>,
+    /// The key of a witness who has to have cosigned it; may be given again
+    #[arg(long, value_name = "KEY", requires = "proof")]
+    witness: Vec<WitnessKey>,
 }
 
 /// Checks a receipt.
@@ -27,7 +35,8 @@ pub fn run(global: &Global, args: &Args) -> Outcome {
     let bytes = std::fs::read(&args.file).map_err(|e| unreadable(&args.file, &e))?;
     match receipt::verify(&bytes, &key) {
         Ok(verified) => {
-            global.print(&data(&verified), || words(&verified));
+            let cosigned = witnessed(args, &key, &verified)?;
+            global.print(&data(&verified, &cosigned), || words(&verified, &cosigned));
             Ok(())
         }
         Err(error) => {
@@ -38,6 +47,24 @@ pub fn run(global: &Global, args: &Args) -> Outcome {
             Err(Failure::new(Exit::NotVerified, format!("{} does not verify: {error}; {advice}", args.file.display())))
         }
     }
+}
+
+/// Who of the witnesses has cosigned a checkpoint that holds the receipt's entry, and when. All must have.
+fn witnessed(args: &Args, key: &LogKey, verified: &Verified) -> Outcome<Vec<(String, String)>> {
+    let Some(file) = &args.proof else { return Ok(Vec::new()) };
+    let text = std::fs::read_to_string(file).map_err(|e| unreadable(file, &e))?;
+    let broken = |why: String| Failure::new(Exit::NotVerified, format!("{}: {why}", file.display()));
+    let proof = Proof::parse(&text).ok_or_else(|| broken("it is not a proof (C2SP tlog-proof)".into()))?;
+    let (_, times) = proof.verify(&verified.entry, key, &args.witness).map_err(|e| broken(e.to_string()))?;
+    if proof.index != verified.sequence {
+        return Err(broken("it is of another entry than the receipt's".into()));
+    }
+    let named =
+        args.witness.iter().zip(times).map(|(witness, time_s)| match time_s.and_then(|s| i64::try_from(s).ok()) {
+            Some(time_s) => Ok((witness.name().to_owned(), time::to_text(time_s.saturating_mul(1_000_000)))),
+            None => Err(broken(format!("{} has not cosigned it", witness.name()))),
+        });
+    named.collect()
 }
 
 pub fn unreadable(file: &Path, error: &std::io::Error) -> Failure {
@@ -61,7 +88,7 @@ pub fn log_key(global: &Global, given: Option<&str>) -> Outcome<LogKey> {
     text.trim().parse().map_err(|e| Failure::new(Exit::Usage, format!("--log-key: {e}")))
 }
 
-fn data(v: &Verified) -> serde_json::Value {
+fn data(v: &Verified, cosigned: &[(String, String)]) -> serde_json::Value {
     json!({
         "ok": true,
         "view": view(v),
@@ -78,11 +105,12 @@ fn data(v: &Verified) -> serde_json::Value {
         "description": v.description,
         "signer": v.signer,
         "log": {"origin": v.checkpoint.origin, "size": v.checkpoint.size},
+        "cosigned": cosigned.iter().map(|(by, at)| json!({"witness": by, "time": at})).collect::<Vec<_>>(),
         "not_proven": v.not_proven,
     })
 }
 
-fn words(v: &Verified) -> String {
+fn words(v: &Verified, cosigned: &[(String, String)]) -> String {
     let mut words = format!(
         "The receipt holds.\nview       {}\ntransfer   {}\nkind       {}\namount     {}\nfrom       {}\nto         {}\ntime       {}\nordered by {}\nin log     {} of {} in {}",
         view(v),
@@ -107,6 +135,9 @@ fn words(v: &Verified) -> String {
         if let Some(value) = value {
             words.push_str(&format!("\n{name:10} {}", plain(&value)));
         }
+    }
+    for (by, at) in cosigned {
+        words.push_str(&format!("\ncosigned   {by}, {at}"));
     }
     for open in &v.not_proven {
         words.push_str(&format!("\nnot proven: {open}"));

@@ -24,6 +24,8 @@ pub struct Verified {
     pub view: View,
     /// The posting's id.
     pub transfer: TransferId,
+    /// The log's entry of it.
+    pub entry: Hash,
     /// Its place in the log.
     pub sequence: u64,
     /// What kind of posting it is.
@@ -100,8 +102,8 @@ pub fn verify(receipt: impl AsRef<[u8]>, key: &LogKey) -> Result<Verified, Recei
     let text = str::from_utf8(receipt.as_ref()).map_err(|_| ReceiptError::NotText)?;
     let receipt = Receipt::parse(text)?;
     let checkpoint = key.verify(&receipt.checkpoint)?;
-    check_inclusion(&receipt, &checkpoint)?;
-    let mut verified = proven_by_inclusion(&receipt, checkpoint);
+    let entry = check_inclusion(&receipt, &checkpoint)?;
+    let mut verified = proven_by_inclusion(&receipt, entry, checkpoint);
     match receipt.view {
         View::Payee => check_payee(&receipt, &mut verified)?,
         View::Payer => check_payer(&receipt, &mut verified)?,
@@ -109,23 +111,24 @@ pub fn verify(receipt: impl AsRef<[u8]>, key: &LogKey) -> Result<Verified, Recei
     Ok(verified)
 }
 
-fn check_inclusion(receipt: &Receipt, checkpoint: &Checkpoint) -> Result<(), ReceiptError> {
+fn check_inclusion(receipt: &Receipt, checkpoint: &Checkpoint) -> Result<Hash, ReceiptError> {
     let core = leaf::part_hash(leaf::CORE, &receipt.core_salt, &receipt.core.encode());
     let (payer, payee) = (receipt.payer.hash(leaf::PAYER), receipt.payee.hash(leaf::PAYEE));
     let commitment = leaf::commitment(Kind::Posting, &core, &payer, &payee);
     let included = is_included(&commitment, receipt.index, &receipt.path, checkpoint);
-    if included && receipt.index == receipt.core.sequence { Ok(()) } else { Err(ReceiptError::NotInLog) }
+    if included && receipt.index == receipt.core.sequence { Ok(commitment) } else { Err(ReceiptError::NotInLog) }
 }
 
 fn is_included(commitment: &Hash, index: u64, path: &[Hash], checkpoint: &Checkpoint) -> bool {
     merkle::verify_inclusion(&merkle::leaf_hash(commitment), index, checkpoint.size, path, &checkpoint.root)
 }
 
-fn proven_by_inclusion(receipt: &Receipt, checkpoint: Checkpoint) -> Verified {
+fn proven_by_inclusion(receipt: &Receipt, entry: Hash, checkpoint: Checkpoint) -> Verified {
     let core = &receipt.core;
     Verified {
         view: receipt.view,
         transfer: core.transfer,
+        entry,
         sequence: core.sequence,
         kind: core.kind,
         from: core.from,

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::extract::State;
 use axum::http::{HeaderValue, StatusCode, header};
-use axum::response::IntoResponse;
+use axum::response::{IntoResponse, Response};
 use strongroom_api::{Block, List};
 
 use super::{Page, json, page};
@@ -14,7 +14,27 @@ use crate::problem::Answer;
 
 /// `GET /log/checkpoint`
 pub async fn checkpoint(State(app): State<Arc<App>>) -> Answer {
-    Ok(([(header::CONTENT_TYPE, "text/plain; charset=utf-8")], app.bank.checkpoint()).into_response())
+    Ok(plain(app.bank.checkpoint()))
+}
+
+/// `GET /log/proof/{index}`
+pub async fn proof(State(app): State<Arc<App>>, Path(index): Path<String>) -> Answer {
+    Ok(plain(app.bank.proof(super::id(&index)?).await?))
+}
+
+/// `GET /log/extension/{size}`
+pub async fn extension(State(app): State<Arc<App>>, Path(size): Path<String>) -> Answer {
+    Ok(plain(app.bank.extension(super::id(&size)?).await?))
+}
+
+/// `GET /log/witnessed`
+pub async fn witnessed(State(app): State<Arc<App>>) -> Answer {
+    let note = app.bank.witnessed().await?.ok_or(strongroom_bank::Error::NotFound)?;
+    Ok(plain(note))
+}
+
+fn plain(text: String) -> Response {
+    ([(header::CONTENT_TYPE, "text/plain; charset=utf-8")], text).into_response()
 }
 
 /// `GET /log/tile/…`

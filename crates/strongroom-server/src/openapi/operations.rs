@@ -270,6 +270,15 @@ fn log() -> Vec<Operation> {
         Operation::new("GET", "/log/tile/{*path}", "A tile or an entry bundle of the log (C2SP tlog-tiles)")
             .for_anyone()
             .gives_content(Content::Bytes),
+        Operation::new("GET", "/log/proof/{index}", "That an entry stands in the log (C2SP tlog-proof)")
+            .for_anyone()
+            .gives_content(Content::Text),
+        Operation::new("GET", "/log/extension/{size}", "That the log extends what it was (C2SP tlog-witness)")
+            .for_anyone()
+            .gives_content(Content::Text),
+        Operation::new("GET", "/log/witnessed", "The newest checkpoint that witnesses have cosigned")
+            .for_anyone()
+            .gives_content(Content::Text),
     ]
 }
 

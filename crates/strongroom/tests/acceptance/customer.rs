@@ -128,6 +128,12 @@ impl Customer {
         self.client = bank.client().with_token(&self.session.access_token).expect("a token is text");
     }
 
+    /// New tokens before the old ones end.
+    pub async fn stay_signed_in(&mut self) {
+        self.session = self.client.refresh(&self.session.refresh_token).await.expect("the session goes on");
+        self.client = self.client.with_token(&self.session.access_token).expect("a token is text");
+    }
+
     /// Places an order, signed now.
     pub async fn order(&self, body: &str) -> Answer {
         self.send(body, &self.sign(body)).await

@@ -12,12 +12,31 @@ use strongroom_crypto::digest::sha256_parts;
 use crate::bank::{Engine, TestBank, block_on};
 use crate::customer::{Customer, post, transfer};
 
-crate::on_both_databases!(twenty_kills_lose_and_repeat_nothing);
+crate::on_both_databases!(kills_lose_and_repeat_nothing);
 
-const ROUNDS: usize = 20;
-const ORDERS: usize = 2_000;
+/// Orders of a round; on 32 connections they are more than 15 batches.
+const ORDERS: usize = 500;
 const LANES: usize = 32;
-const FUNDS: &str = "1000000.00";
+const FUNDS: &str = "10000000.00";
+/// Rounds between two looks at the whole log.
+const ROUNDS_PER_LOOK: usize = 100;
+/// Access tokens last five minutes.
+const ROUNDS_PER_SESSION: usize = 50;
+
+/// How often the bank is killed; `STRONGROOM_TEST_KILLS` asks for more.
+fn rounds() -> usize {
+    std::env::var("STRONGROOM_TEST_KILLS").ok().and_then(|kills| kills.parse().ok()).unwrap_or(24)
+}
+
+/// Where it is killed: before, after, and twice as often inside a commit, some microseconds after it began.
+fn fault(round: usize) -> String {
+    let batch = 1 + round * 7 % 14;
+    match round % 4 {
+        0 => format!("commit-before:{batch}"),
+        1 => format!("commit-after:{batch}"),
+        _ => format!("commit-inside:{batch}:{}", round * 137 % 2_500),
+    }
+}
 
 /// A signed order: what a client keeps until it has an answer.
 struct Order {
@@ -26,51 +45,66 @@ struct Order {
     signature: String,
 }
 
-fn twenty_kills_lose_and_repeat_nothing(engine: Engine) {
+fn kills_lose_and_repeat_nothing(engine: Engine) {
     let mut bank = TestBank::open(engine);
     let (mut people, accounts) = block_on(found(&bank));
-    let mut acknowledged: HashMap<String, Vec<u8>> = HashMap::new();
-    let mut seen = (0, Vec::new());
-    for round in 0..ROUNDS {
+    // Of each order the transfer that it became.
+    let mut acknowledged: HashMap<String, String> = HashMap::new();
+    let (mut seen, mut before, mut in_doubt, mut killed) = (Vec::new(), 0, 0, BTreeMap::<String, usize>::new());
+    for round in 0..rounds() {
         bank.stop();
-        // 2,000 orders on 32 connections are more than 62 batches; which one is hit differs by round.
-        let point = ["commit-before", "commit-after"][round % 2];
-        let plan = format!("{point}:{}", 1 + round * 3);
+        let plan = fault(round);
         bank.start(&[("STRONGROOM_FAULT", &plan)]);
         people.iter_mut().for_each(|person| person.moved_to(&bank));
         let orders = Arc::new(signed(&people, &accounts, round));
 
         let (answered, checkpoint) = block_on(place(&people, &orders));
         bank.await_kill();
+        *killed.entry(plan.split(':').next().expect("a point").to_owned()).or_default() += 1;
         assert!(answered.len() < orders.len(), "{plan}: it was killed in the middle");
-        assert!(round == 0 || !answered.is_empty(), "{plan}: it was killed while it worked");
         assert!(answered.values().all(|(status, _)| *status == 201), "{plan}: nothing was refused");
+        before += answered.len();
 
         bank.start(&[]);
         people.iter_mut().for_each(|person| person.moved_to(&bank));
         block_on(async {
-            if let Some(text) = checkpoint {
-                seen = size_and_root(&text);
-            }
-            seen = extends(&people[0].client, &seen).await;
+            seen.extend(checkpoint.map(|text| size_and_root(&text)));
             let (again, _) = place(&people, &orders).await;
             assert_eq!(again.len(), orders.len(), "{plan}: everything is answered after the restart");
             for order in orders.iter() {
                 let (status, body) = &again[&order.id];
-                if let Some((_, first)) = answered.get(&order.id) {
-                    assert_eq!((status, body), (&200, first), "{plan}: {} was acknowledged", order.id);
+                match answered.get(&order.id) {
+                    Some((_, first)) => {
+                        assert_eq!((status, body), (&200, first), "{plan}: {} was acknowledged", order.id);
+                    }
+                    None => in_doubt += usize::from(*status == 200),
                 }
                 assert!(matches!(status, 200 | 201), "{plan}: {} ended with {status}", order.id);
-                acknowledged.insert(order.id.clone(), body.clone());
+                let body: Value = serde_json::from_slice(body).expect("an answer is JSON");
+                acknowledged.insert(order.id.clone(), body["id"].as_str().expect("an id").to_owned());
+            }
+            if round % ROUNDS_PER_LOOK == 0 {
+                extends(&people[0].client, &mut seen).await;
+            }
+            if round % ROUNDS_PER_SESSION == ROUNDS_PER_SESSION - 1 {
+                for person in &mut people {
+                    person.stay_signed_in().await;
+                }
             }
         });
     }
-    assert_eq!(acknowledged.len(), ROUNDS * ORDERS);
+    assert_eq!(acknowledged.len(), rounds() * ORDERS);
     block_on(async {
-        extends(&people[0].client, &seen).await;
+        extends(&people[0].client, &mut seen).await;
         compare_entries(&people, &accounts, &acknowledged).await;
     });
     sums_to_zero(&bank);
+    let report = bank.verify();
+    eprintln!(
+        "{killed:?}: {before} orders were acknowledged before a kill and are there; {in_doubt} were committed and not \
+         acknowledged; {} transfers verify",
+        report["transfers"]
+    );
 }
 
 /// Two customers with much money each.
@@ -147,37 +181,55 @@ fn size_and_root(checkpoint: &str) -> (usize, Vec<u8>) {
     (size, base64url::decode(root.trim_end_matches('=')).expect("base64"))
 }
 
-/// The log still has the root that it had at an earlier size, computed from its own tiles by the
-/// plain recursion of RFC 6962. Answers its present size and root.
-async fn extends(client: &Client, (size, root): &(usize, Vec<u8>)) -> (usize, Vec<u8>) {
+/// The log still has the roots that it had at earlier sizes, computed from its own tiles by carrying as in a binary
+/// counter. Of these only the present one is kept.
+async fn extends(client: &Client, seen: &mut Vec<(usize, Vec<u8>)>) {
     let now = size_and_root(&client.checkpoint().await.expect("the bank shows its checkpoint"));
-    assert!(now.0 >= *size, "the log shrank from {size} to {}", now.0);
-    let mut leaves = Vec::new();
-    while leaves.len() < now.0 {
-        let (tile, width) = (leaves.len() / 256, (now.0 - leaves.len()).min(256));
+    assert!(seen.iter().all(|(size, _)| *size <= now.0), "the log shrank to {}", now.0);
+    seen.push(now.clone());
+    seen.sort();
+    let (mut known, mut size, mut trees) = (seen.iter().peekable(), 0, Vec::<(u32, Vec<u8>)>::new());
+    while size < now.0 {
+        let (tile, width) = (size / 256, (now.0 - size).min(256));
         let partial = if width < 256 { format!(".p/{width}") } else { String::new() };
-        let path = format!("/log/tile/0/{:03}{partial}", tile);
+        let path = format!("/log/tile/0/{}{partial}", in_groups(tile));
         let answer = client.send(Method::GET, &path, None).await.expect("the bank answers");
         assert_eq!((answer.status, answer.body.len()), (200, width * 32), "{path}");
-        leaves.extend(answer.body.chunks(32).map(<[u8]>::to_vec));
+        for leaf in answer.body.chunks(32) {
+            trees.push((0, leaf.to_vec()));
+            while let [.., (left, one), (right, other)] = &trees[..]
+                && left == right
+            {
+                let joined = (left + 1, node(one, other));
+                trees.truncate(trees.len() - 2);
+                trees.push(joined);
+            }
+            size += 1;
+            while let Some((_, root)) = known.next_if(|(at, _)| *at == size) {
+                let mut right_to_left = trees.iter().rev().map(|(_, hash)| hash.clone());
+                let last = right_to_left.next().expect("there is a leaf");
+                let found = right_to_left.fold(last, |right, left| node(&left, &right));
+                assert_eq!(found, *root, "the log of size {size} was rewritten");
+            }
+        }
     }
-    assert_eq!(tree(&leaves), now.1, "the checkpoint is of these leaves");
-    if *size > 0 {
-        assert_eq!(tree(&leaves[..*size]), *root, "the log of size {size} was rewritten");
-    }
-    now
+    *seen = vec![now];
 }
 
-fn tree(leaves: &[Vec<u8>]) -> Vec<u8> {
-    if let [leaf] = leaves {
-        return leaf.clone();
+/// A tile's number as it stands in its path.
+fn in_groups(tile: usize) -> String {
+    match tile / 1000 {
+        0 => format!("{tile:03}"),
+        thousands => format!("x{thousands:03}/{:03}", tile % 1000),
     }
-    let (left, right) = leaves.split_at(leaves.len().next_power_of_two() / 2);
-    sha256_parts(&[&[1], &tree(left), &tree(right)]).to_vec()
+}
+
+fn node(left: &[u8], right: &[u8]) -> Vec<u8> {
+    sha256_parts(&[&[1], left, right]).to_vec()
 }
 
 /// The statements of both show each acknowledged order once, and nothing else.
-async fn compare_entries(people: &[Customer], accounts: &[String], acknowledged: &HashMap<String, Vec<u8>>) {
+async fn compare_entries(people: &[Customer], accounts: &[String], acknowledged: &HashMap<String, String>) {
     let mut listed: HashMap<String, usize> = HashMap::new();
     for (person, account) in people.iter().zip(accounts) {
         let mut cursor: Option<String> = None;
@@ -185,8 +237,7 @@ async fn compare_entries(people: &[Customer], accounts: &[String], acknowledged:
             let page = person.client.entries(account, cursor.as_deref(), 200).await.expect("one's own entries");
             for entry in page.items.iter().filter(|entry| entry.amount.amount.starts_with('-')) {
                 let id = entry.order_id.clone().expect("the payer sees the order's id");
-                let first: Value = serde_json::from_slice(&acknowledged[&id]).expect("an answer is JSON");
-                assert_eq!(first["id"], entry.transfer.as_str(), "{id} is the posting that was answered");
+                assert_eq!(acknowledged[&id], entry.transfer, "{id} is the posting that was answered");
                 *listed.entry(id).or_default() += 1;
             }
             cursor = page.next_cursor;
@@ -208,5 +259,5 @@ fn sums_to_zero(bank: &TestBank) {
     }
     let moved = "SELECT COUNT(*) FROM entries e JOIN transfers t ON t.sequence = e.sequence";
     let rows = bank.sql().query(moved, &[]).expect("entries can be counted");
-    assert_eq!(rows[0].int(0).expect("a count"), 2 * (ROUNDS * ORDERS + 4) as i64, "two entries to each posting");
+    assert_eq!(rows[0].int(0).expect("a count"), 2 * (rounds() * ORDERS + 4) as i64, "two entries to each posting");
 }
