@@ -55,7 +55,7 @@ pub struct Config {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sms: Option<SmsConfig>,
     /// How the log is published.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "LogConfig::is_default")]
     pub log: LogConfig,
     /// Who cosigns the log's checkpoints.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -64,7 +64,7 @@ pub struct Config {
     #[serde(default)]
     pub server: ServerConfig,
     /// Where the bank tells what it has counted.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "MetricsConfig::is_default")]
     pub metrics: MetricsConfig,
     /// The operator's own certificate, if there is one.
     #[serde(default)]
@@ -214,6 +214,12 @@ pub struct LogConfig {
     pub witness_every_s: Option<u64>,
 }
 
+impl LogConfig {
+    fn is_default(&self) -> bool {
+        self.witness_every_s.is_none()
+    }
+}
+
 /// `[metrics]`
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -221,6 +227,12 @@ pub struct MetricsConfig {
     /// Where `/metrics` is served, as plain HTTP and to whoever asks; without it, nowhere.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub listen: Option<String>,
+}
+
+impl MetricsConfig {
+    fn is_default(&self) -> bool {
+        self.listen.is_none()
+    }
 }
 
 /// `[tls]`

@@ -10,6 +10,7 @@ use strongroom_ledger::note::Checkpoint;
 use strongroom_notify::witness::{Answer, Witness};
 use strongroom_sql::Connection;
 use strongroom_store::cosignatures::{self, CosignatureRow};
+use tokio::runtime::Runtime;
 
 use crate::era::Eras;
 use crate::logs::Hashes;
@@ -45,15 +46,15 @@ pub(crate) fn start(bank: &Arc<Bank>, witnesses: Witnesses) -> std::io::Result<(
     }
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let bank = Arc::downgrade(bank);
-    let work = move || runtime.block_on(ask_all(bank, witnesses));
+    let work = move || ask_all(&bank, &witnesses, &runtime);
     std::thread::Builder::new().name("witness".into()).spawn(work).map(drop)
 }
 
-async fn ask_all(bank: Weak<Bank>, witnesses: Witnesses) {
+fn ask_all(bank: &Weak<Bank>, witnesses: &Witnesses, runtime: &Runtime) {
     loop {
         let mut waited = Duration::ZERO;
         while waited < witnesses.every {
-            tokio::time::sleep(TICK.min(witnesses.every)).await;
+            std::thread::sleep(TICK.min(witnesses.every));
             waited += TICK;
             if bank.strong_count() == 0 {
                 return;
@@ -66,7 +67,7 @@ async fn ask_all(bank: Weak<Bank>, witnesses: Witnesses) {
         // All are asked about the same checkpoint.
         let note = bank.checkpoint();
         for (key, witness) in &witnesses.asked {
-            if let Err(e) = bank.ask_witness(key, witness, &note).await {
+            if let Err(e) = bank.ask_witness(key, witness, &note, runtime) {
                 tracing::warn!(witness = key.name(), error = %e, "a witness did not cosign; it is asked again");
             }
         }
@@ -74,7 +75,7 @@ async fn ask_all(bank: Weak<Bank>, witnesses: Witnesses) {
 }
 
 impl Bank {
-    async fn ask_witness(&self, key: &WitnessKey, witness: &Witness, note: &str) -> Result<()> {
+    fn ask_witness(&self, key: &WitnessKey, witness: &Witness, note: &str, runtime: &Runtime) -> Result<()> {
         let checkpoint = Checkpoint::parse(note).map_err(|e| Error::Internal(e.to_string()))?;
         let (size, name) = (checkpoint.size, key.name().to_owned());
         let mut old = self.readers.read(|c| Ok(cosignatures::newest_of(c, &name)?))?.unwrap_or(0) as u64;
@@ -84,7 +85,7 @@ impl Bank {
         // Once more from where the witness says that it stands.
         for _ in 0..2 {
             let path = self.readers.read(|c| merkle::consistency_proof(old, size, &mut Hashes { connection: c }))?;
-            match witness.ask(add_checkpoint(old, &path, note)).await.map_err(Error::Internal)? {
+            match runtime.block_on(witness.ask(add_checkpoint(old, &path, note))).map_err(Error::Internal)? {
                 Answer::HasSigned(signed) if signed <= size && signed != old => old = signed,
                 Answer::HasSigned(signed) => {
                     return Err(Error::Internal(format!("it has signed {signed} entries, and this log has {size}")));

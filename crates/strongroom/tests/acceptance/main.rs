@@ -41,6 +41,7 @@ mod sweep;
 mod tamper;
 mod watch;
 mod web_attacks;
+mod witnesses;
 
 /// Runs each test on both databases.
 macro_rules! on_both_databases {

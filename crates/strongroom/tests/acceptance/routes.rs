@@ -96,6 +96,9 @@ const EXPECTED: &[(&str, [u16; 7])] = &[
     ("GET /v1/ledger/blocks/{height}", [401, 200, 200, 200, 200, 200, 200]),
     ("GET /log/checkpoint", [200, 200, 200, 200, 200, 200, 200]),
     ("GET /log/tile/{*path}", [404, 404, 404, 404, 404, 404, 404]),
+    ("GET /log/proof/{index}", [200, 200, 200, 200, 200, 200, 200]),
+    ("GET /log/extension/{size}", [200, 200, 200, 200, 200, 200, 200]),
+    ("GET /log/witnessed", [404, 404, 404, 404, 404, 404, 404]),
     ("DELETE /v1/me/factors/{id}", [401, 409, 404, 404, 404, 404, 404]),
     ("DELETE /v1/me/devices/{id}", [401, 204, 404, 404, 404, 404, 404]),
     ("DELETE /v1/sessions/{id}", [401, 204, 404, 404, 404, 404, 404]),
@@ -159,6 +162,8 @@ impl Scene {
             .replace("{key}", key)
             .replace("{name}", "reporter")
             .replace("{height}", "1")
+            .replace("{index}", "1")
+            .replace("{size}", "1")
             .replace("{*path}", "0/000")
     }
 
