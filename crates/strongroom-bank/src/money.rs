@@ -400,8 +400,9 @@ fn place_decided(
         }
         (Ok(posted), _) => posted.sequence,
     };
+    // What was posted at once stands among the effects; whatever else was answered is kept for who asks again.
     if let Ok(posted) = outcome.as_ref()
-        && !matches!(command.action, Action::Post(_) | Action::Reverse(_))
+        && effects.transfers.last().is_none_or(|row| row.sequence != place)
     {
         view.answers.insert(place, posted.clone());
     }

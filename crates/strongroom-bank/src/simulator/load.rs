@@ -444,7 +444,7 @@ impl Run<'_> {
     fn check(&mut self, item: &Item, given: Result<Placed>, expected: (Answer, bool)) {
         Met::add(&self.met.replays, u64::from(expected.1));
         let given_replay = given.as_ref().is_ok_and(|placed| placed.replay);
-        let given = shown(given);
+        let given = shown(given, self.seed);
         Met::add(&self.met.refusals, u64::from(matches!(given, Answer::Refused(_))));
         assert_eq!((given.clone(), given_replay), expected, "seed {}: {item:?}", self.seed);
         self.answers.push(format!("{given:?}"));
@@ -532,12 +532,12 @@ fn ended(c: &mut dyn strongroom_sql::Connection, name: u64) -> Option<HoldRow> {
     holds::by_ids(c, &[Dice(name + 1_000).id()], false).expect("reservations").pop()
 }
 
-fn shown(given: Result<Placed>) -> Answer {
+fn shown(given: Result<Placed>, seed: u64) -> Answer {
     match given {
         Ok(Placed { outcome: Ok(posted), .. }) => Answer::Done { status: posted.status.name(), amount: posted.amount },
         Ok(Placed { outcome: Err(refusal), .. }) => Answer::Refused(refusal.code()),
         Err(Error::Conflict { .. }) => Answer::Conflict,
         Err(Error::Forbidden { .. }) => Answer::Forbidden,
-        Err(e) => panic!("an answer that the shadow does not know: {e}"),
+        Err(e) => panic!("seed {seed}: an answer that the shadow does not know: {e}"),
     }
 }
