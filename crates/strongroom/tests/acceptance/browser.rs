@@ -5,7 +5,7 @@
 use std::path::{Path, PathBuf};
 
 use crate::bank::{Engine, TestBank, block_on};
-use crate::customer::{Customer, code, code_at, now_s};
+use crate::customer::{Customer, code, code_at, now_s, transfer};
 use crate::letters::Letters;
 use crate::path::python;
 use crate::webdriver::Browser;
@@ -110,6 +110,50 @@ fn a_browser_goes_from_sign_up_to_a_receipt() {
     assert!(complaints.is_empty(), "the pages break no rule of their own: {complaints:#?}");
 }
 
+/// Reserved, waiting, captured, taken back: the page of a transfer says where it stands.
+#[test]
+fn a_transfers_page_says_where_it_stands() {
+    let visit = Visit { bank: TestBank::open(Engine::Sqlite), browser: Browser::start() };
+    visit.sign_up();
+    let number = visit.open_account();
+    visit.make_key();
+    let teller = block_on(Customer::sign_in(&visit.bank, "teller"));
+    block_on(teller.deposit(&number, "200000.00"));
+    let other = block_on(Customer::sign_in(&visit.bank, "customer"));
+    let account = block_on(other.client.accounts(None, 1)).expect("one's own accounts").items.remove(0);
+    let browser = &visit.browser;
+
+    visit.order(&account.number, "150000.00", "A house");
+    browser.arrive("done=sent");
+    assert!(browser.text("main").contains("Waiting for approval"));
+    assert!(browser.text(".notice.good").contains("when somebody at the bank has approved it"));
+    visit.look("16-waiting");
+
+    let me = block_on(other.client.me()).expect("oneself").id;
+    let held = format!(r#"{{"capturer":"{me}"}}"#);
+    let order = transfer("web-h", &account.id, &number, "12.00");
+    let order = order.replacen('{', &format!(r#"{{"hold":{held},"#), 1);
+    let placed: serde_json::Value = block_on(other.order(&order)).json().expect("an answer");
+    let id = placed["id"].as_str().unwrap_or_else(|| panic!("{placed}")).to_owned();
+    visit.open(&format!("/transfers/{id}"));
+    assert!(browser.text("main").contains("Reserved"));
+    visit.look("17-reserved");
+    block_on(other.follow_up("web-c", "capture", &id));
+    visit.open(&format!("/transfers/{id}"));
+    assert!(browser.text("main").contains("Captured"));
+    visit.look("18-captured");
+
+    visit.order(&account.number, "8.00", "By mistake");
+    let url = browser.arrive("done=sent");
+    let id = url.rsplit('/').next().and_then(|id| id.split('?').next()).expect("the address ends with the id");
+    block_on(other.follow_up("web-r", "reverse", id));
+    visit.open(&format!("/transfers/{id}"));
+    assert!(browser.text("main").contains("Taken back"));
+    visit.look("19-taken-back");
+    visit.open("/step-up");
+    visit.look("19-step-up");
+}
+
 /// A person at the bank's web pages.
 struct Visit {
     bank: TestBank,
@@ -176,14 +220,7 @@ impl Visit {
         let browser = &self.browser;
         self.open("/transfers/new");
         self.look("08-transfer");
-        browser.write("[name=to]", number);
-        browser.write("[name=amount]", "42.50");
-        browser.write("[name=description]", "Two chairs");
-        browser.click("[data-submit]");
-        let review = browser.text("[data-review-list]");
-        assert!(review.contains("42.50 USD") && review.contains("Two chairs"), "{review}");
-        self.look("09-review");
-        browser.click("[data-confirm]");
+        self.order(number, "42.50", "Two chairs");
 
         let url = browser.arrive("/transfers/xfer_");
         self.look("10-posted");
@@ -193,6 +230,20 @@ impl Visit {
         assert_eq!(checks.matches('✓').count(), 5, "all five checks hold: {checks}");
         let id = url.rsplit('/').next().and_then(|id| id.split('?').next());
         id.expect("the address ends with the id").to_owned()
+    }
+
+    /// Fills the form in, looks at what is to be signed, and signs it.
+    fn order(&self, number: &str, amount: &str, description: &str) {
+        let browser = &self.browser;
+        self.open("/transfers/new");
+        browser.write("[name=to]", number);
+        browser.write("[name=amount]", amount);
+        browser.write("[name=description]", description);
+        browser.click("[data-submit]");
+        let review = browser.text("[data-review-list]");
+        assert!(review.contains(" USD") && review.contains(description), "{review}");
+        self.look("09-review");
+        browser.click("[data-confirm]");
     }
 
     fn check_receipt(&self, transfer: &str) {

@@ -139,6 +139,15 @@ impl Customer {
         self.send(body, &self.sign(body)).await
     }
 
+    /// Captures, releases or takes back.
+    pub async fn follow_up(&self, order: &str, action: &str, transfer: &str) {
+        let body = serde_json::json!({"order_id": order, "action": action, "transfer": transfer}).to_string();
+        let content = Content::signed(body.clone().into(), &self.sign(&body)).expect("it is text");
+        let path = format!("/v1/transfers/{transfer}/{action}");
+        let answer = self.client.send(Method::POST, &path, Some(content)).await.expect("the bank answers");
+        assert_eq!(answer.status, 201, "{action}");
+    }
+
     /// Takes cash in at the counter, as a teller.
     pub async fn deposit(&self, account: &str, amount: &str) -> Transfer {
         self.try_deposit(account, amount).await.expect("a teller may take cash in")

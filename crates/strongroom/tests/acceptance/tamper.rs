@@ -174,23 +174,16 @@ pub async fn full_ledger(bank: &TestBank) {
         let body: serde_json::Value = answer.json().expect("JSON");
         body["id"].as_str().unwrap_or_else(|| panic!("{body}")).to_owned()
     };
-    let follow_up = async |order: &str, action: &str, transfer: &str| {
-        let body = serde_json::json!({"order_id": order, "action": action, "transfer": transfer}).to_string();
-        let content = strongroom_client::Content::signed(body.clone().into(), &ben.sign(&body)).expect("it is text");
-        let path = format!("/v1/transfers/{transfer}/{action}");
-        let answer = ben.client.send(strongroom_client::Method::POST, &path, Some(content)).await;
-        assert_eq!(answer.expect("the bank answers").status, 201, "{action}");
-    };
     let held = |order: &str| transfer(order, &from, &to, "20.00").replacen('{', r#"{"hold":true,"#, 1);
     for order in ["t-1", "t-2", "t-3"] {
         id(ana.order(&transfer(order, &from, &to, "10.00")).await);
     }
     id(ana.order(&held("h-1")).await);
     let (captured, released) = (id(ana.order(&held("h-2")).await), id(ana.order(&held("h-3")).await));
-    follow_up("c-1", "capture", &captured).await;
-    follow_up("c-2", "release", &released).await;
+    ben.follow_up("c-1", "capture", &captured).await;
+    ben.follow_up("c-2", "release", &released).await;
     let reversed = id(ana.order(&transfer("t-4", &from, &to, "5.00")).await);
-    follow_up("c-3", "reverse", &reversed).await;
+    ben.follow_up("c-3", "reverse", &reversed).await;
     assert_eq!(ana.order(&transfer("t-5", &from, &to, "999999.00")).await.status, 422);
     assert_eq!(ana.order(&transfer("t-6", &from, &to, "0.00")).await.status, 422);
     let bulk = ["b-1", "b-2"].map(|order| transfer(order, &from, &to, "1.00")).to_vec();
