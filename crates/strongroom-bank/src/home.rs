@@ -14,6 +14,7 @@
 use std::collections::HashSet;
 use std::fs;
 use std::io::Write;
+use std::num::NonZeroU32;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
@@ -211,7 +212,7 @@ pub struct ServerConfig {
 pub struct LogConfig {
     /// Seconds between two checkpoints that are sent to the witnesses [default: 10].
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub witness_every_s: Option<u64>,
+    pub witness_every_s: Option<NonZeroU32>,
 }
 
 impl LogConfig {

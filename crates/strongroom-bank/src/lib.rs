@@ -93,6 +93,7 @@ use known::Known;
 use metrics::Metrics;
 use queue::{Lane, Queue};
 use tx::{LogState, Tx};
+use witnesses::Witnesses;
 use writer::{Change, Task, Writer};
 
 /// An open bank.
@@ -256,7 +257,7 @@ impl Bank {
         let stopped = Arc::new(Stopped(RwLock::new(stopped)));
         let cash = cash_account(connection.as_mut(), &config)?;
         let last_us = log::last_block(connection.as_mut())?.map_or(0, |block| block.time_us);
-        let (mail, witnesses) = (home.mail(&config)?, Home::witnesses(&config)?);
+        let (mail, witnesses) = (home.mail(&config)?, Witnesses::of(&config)?);
         let sms = home.sms(&config)?;
         let audit = Chain::read(connection.as_mut())?;
         let published = Arc::new(RwLock::new(note));

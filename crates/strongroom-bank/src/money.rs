@@ -8,7 +8,7 @@ mod seen;
 
 pub use bulk::{Bulk, apply_bulk};
 pub use posting::posted;
-pub use seen::{Seen, see_accounts};
+pub use seen::{Kept, Seen, see_accounts};
 
 use std::collections::{HashMap, HashSet};
 

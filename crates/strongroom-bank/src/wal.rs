@@ -28,15 +28,19 @@ pub(crate) fn tend(database: Database, is_large: Weak<AtomicBool>) {
             Ok(connection) => connection,
             Err(e) => return tracing::error!(error = %e, "the write-ahead log is not tended: restart the bank"),
         };
-        let mut pause = WAL_TENDED_EVERY;
+        let (mut pause, mut copied) = (WAL_TENDED_EVERY, 0);
         loop {
             std::thread::sleep(pause);
             let Some(is_large) = is_large.upgrade() else { return };
             match connection.checkpoint(Checkpoint::Passive) {
                 Ok(WalProgress { pages, moved, .. }) => {
-                    let is_copied = pages - moved < WAL_LEFT_MAX || pages > WAL_IS_HUGE;
-                    is_large.store(pages > WAL_IS_LARGE && is_copied, Ordering::Relaxed);
-                    pause = if pages > WAL_IS_LARGE { WAL_HURRIED_EVERY } else { WAL_TENDED_EVERY };
+                    let left = pages.saturating_sub(moved);
+                    let is_due = pages > WAL_IS_LARGE && (left < WAL_LEFT_MAX || pages > WAL_IS_HUGE);
+                    is_large.store(is_due, Ordering::Relaxed);
+                    // A reader with an old view keeps the rest from being copied: there is no hurry then.
+                    let is_hurried = pages > WAL_IS_LARGE && !is_due && moved > copied;
+                    pause = if is_hurried { WAL_HURRIED_EVERY } else { WAL_TENDED_EVERY };
+                    copied = moved;
                 }
                 Err(e) => {
                     tracing::warn!(error = %e, "the write-ahead log could not be copied into the database; trying again")

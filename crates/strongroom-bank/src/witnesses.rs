@@ -1,23 +1,27 @@
 //! Witnesses: at a cadence the newest checkpoint is sent to each, with the proof that it extends what the witness has
 //! signed before, and the cosignatures that hold are kept and shown with proofs.
 
+use std::num::NonZeroU32;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
+use strongroom_crypto::digest::sha256;
 use strongroom_ledger::cosignature::{Proof, WitnessKey, add_checkpoint, cosigned};
 use strongroom_ledger::merkle;
-use strongroom_ledger::note::Checkpoint;
+use strongroom_ledger::note::{Checkpoint, LogKey};
 use strongroom_notify::witness::{Answer, Witness};
 use strongroom_sql::Connection;
+use strongroom_store::Id;
 use strongroom_store::cosignatures::{self, CosignatureRow};
 use tokio::runtime::Runtime;
 
 use crate::era::Eras;
+use crate::home::Config;
 use crate::logs::Hashes;
-use crate::{Bank, Error, Home, Result};
+use crate::{Bank, Error, Result};
 
 /// Between two rounds when the configuration says nothing.
-const EVERY_S: u64 = 10;
+const EVERY_S: u32 = 10;
 const TICK: Duration = Duration::from_millis(250);
 
 /// Who is asked, and how they are known.
@@ -26,17 +30,26 @@ pub struct Witnesses {
     every: Duration,
 }
 
-impl Home {
-    /// The witnesses of the configuration.
-    pub(crate) fn witnesses(config: &crate::home::Config) -> Result<Witnesses> {
+impl Witnesses {
+    /// Those of the configuration.
+    pub(crate) fn of(config: &Config) -> Result<Self> {
         let unusable = |e: &dyn std::fmt::Display| Error::Internal(format!("[[witness]] in strongroom.toml: {e}"));
         let mut asked = Vec::new();
         for witness in &config.witness {
             let key = witness.key.parse::<WitnessKey>().map_err(|e| unusable(&e))?;
             asked.push((key, Witness::new(witness).map_err(|e| unusable(&e))?));
         }
-        Ok(Witnesses { asked, every: Duration::from_secs(config.log.witness_every_s.unwrap_or(EVERY_S)) })
+        let every_s = config.log.witness_every_s.map_or(EVERY_S, NonZeroU32::get);
+        Ok(Witnesses { asked, every: Duration::from_secs(every_s.into()) })
     }
+}
+
+/// By what a witness's cosignatures are kept: its whole key, since a name may get another key.
+fn id_of(key: &WitnessKey) -> Id {
+    let digest = sha256(key.to_string().as_bytes());
+    let mut id = [0; 16];
+    id.copy_from_slice(&digest[..16]);
+    id
 }
 
 /// Starts the thread that asks them. It ends when the bank is gone or closing.
@@ -54,7 +67,7 @@ fn ask_all(bank: &Weak<Bank>, witnesses: &Witnesses, runtime: &Runtime) {
     loop {
         let mut waited = Duration::ZERO;
         while waited < witnesses.every {
-            std::thread::sleep(TICK.min(witnesses.every));
+            std::thread::sleep(TICK);
             waited += TICK;
             if bank.strong_count() == 0 {
                 return;
@@ -77,8 +90,10 @@ fn ask_all(bank: &Weak<Bank>, witnesses: &Witnesses, runtime: &Runtime) {
 impl Bank {
     fn ask_witness(&self, key: &WitnessKey, witness: &Witness, note: &str, runtime: &Runtime) -> Result<()> {
         let checkpoint = Checkpoint::parse(note).map_err(|e| Error::Internal(e.to_string()))?;
-        let (size, name) = (checkpoint.size, key.name().to_owned());
-        let mut old = self.readers.read(|c| Ok(cosignatures::newest_of(c, &name)?))?.unwrap_or(0) as u64;
+        let (size, witness_id) = (checkpoint.size, id_of(key));
+        let signed = self.readers.read(|c| Ok(cosignatures::newest_of(c, &witness_id)?))?.unwrap_or(0) as u64;
+        // Nobody has signed more than there is.
+        let mut old = if signed > size { 0 } else { signed };
         if old == size {
             return Ok(());
         }
@@ -93,7 +108,7 @@ impl Bank {
                 Answer::Cosigned(lines) => {
                     let line = lines.into_iter().find(|line| key.verify(&checkpoint, line).is_some());
                     let line = line.ok_or_else(|| Error::Internal("no cosignature of its key holds".into()))?;
-                    let row = CosignatureRow { size: size as i64, witness: name, note: note.to_owned(), line };
+                    let row = CosignatureRow { size: size as i64, witness: witness_id, note: note.to_owned(), line };
                     return self.change_blocking(move |tx| Ok(cosignatures::add(tx.connection, &row)?));
                 }
             }
@@ -101,11 +116,11 @@ impl Bank {
         Err(Error::Internal("it does not say where it stands".into()))
     }
 
-    /// The newest checkpoint that witnesses have cosigned, with their lines; none before the first.
+    /// The checkpoint that most witnesses have cosigned, the newest of several, with their lines; none before the first.
     pub async fn witnessed(&self) -> Result<Option<String>> {
-        let newest = self.read(|c| Ok(cosignatures::newest(c)?)).await?;
-        let lines: Vec<String> = newest.iter().map(|row| row.line.clone()).collect();
-        Ok(newest.first().map(|row| cosigned(&row.note, &lines)))
+        let eras = self.eras();
+        let best = self.read(move |c| best_cosigned(c, eras.present(), 0)).await?;
+        Ok(best.map(|(checkpoint, lines)| cosigned(&checkpoint.1, &lines)))
     }
 
     /// The proof that an entry stands in the log: see [`proof`].
@@ -121,24 +136,37 @@ impl Bank {
     }
 }
 
-/// The proof that an entry stands in the log, as C2SP tlog-proof writes it: under the newest checkpoint that witnesses
-/// have cosigned, or under the newest of all while that does not hold the entry.
-pub fn proof(connection: &mut dyn Connection, eras: &Eras, newest: String, index: u64) -> Result<String> {
-    let cosigned = cosignatures::newest(connection)?;
-    let witnessed = cosigned.first().and_then(|row| Some((eras.verify(&row.note)?.size, row.note.clone())));
-    let (size, note, rows) = match witnessed.filter(|(size, _)| index < *size) {
-        Some((size, note)) => (size, note, cosigned),
-        None => {
-            let (size, note) = eras.checkpoint_for(index, newest)?;
-            (size, note, Vec::new())
+/// A signed checkpoint and its size.
+type Sized = (u64, String);
+
+/// Of the checkpoints of this log that hold an entry and were cosigned, the one with the most cosignatures, the newest of
+/// several.
+fn best_cosigned(connection: &mut dyn Connection, log: &LogKey, index: u64) -> Result<Option<(Sized, Vec<String>)>> {
+    let mut best: Option<(Sized, Vec<String>)> = None;
+    let rows = cosignatures::all(connection)?;
+    for some in rows.chunk_by(|one, other| one.note == other.note) {
+        let Some(size) = log.verify(&some[0].note).ok().map(|of| of.size).filter(|size| index < *size) else {
+            continue;
+        };
+        if best.as_ref().is_none_or(|(_, lines)| lines.len() <= some.len()) {
+            best = Some(((size, some[0].note.clone()), some.iter().map(|row| row.line.clone()).collect()));
         }
+    }
+    Ok(best)
+}
+
+/// The proof that an entry stands in the log, as C2SP tlog-proof writes it: under the checkpoint that most witnesses have
+/// cosigned, or under the newest of all while none of those holds the entry.
+pub fn proof(connection: &mut dyn Connection, eras: &Eras, newest: String, index: u64) -> Result<String> {
+    let ((size, checkpoint), cosignatures) = match best_cosigned(connection, eras.key_at(index), index)? {
+        Some(best) => best,
+        None => (eras.checkpoint_for(index, newest)?, Vec::new()),
     };
     if index >= size {
         return Err(Error::NotFound);
     }
     let path = merkle::inclusion_proof(index, size, &mut Hashes { connection })?;
-    let cosignatures = rows.into_iter().map(|row| row.line).collect();
-    Ok(Proof { index, path, checkpoint: note, cosignatures }.to_text())
+    Ok(Proof { index, path, checkpoint, cosignatures }.to_text())
 }
 
 /// The proof that the log extends what it was at an earlier size, as C2SP tlog-witness writes it.

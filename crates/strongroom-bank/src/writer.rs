@@ -17,7 +17,7 @@ use crate::fault;
 use crate::head::Head;
 use crate::keyring::Keyring;
 use crate::metrics::Metrics;
-use crate::money::{self, Bulk, Command, Placed, Seen};
+use crate::money::{self, Bulk, Command, Kept, Placed, Seen};
 use crate::queue::Queue;
 use crate::tx::{LogState, Tx};
 use crate::{Error, Result, Stopped, clock};
@@ -105,8 +105,8 @@ pub struct Writer {
     pub stopped: Arc<Stopped>,
     /// Whether mail can be sent.
     pub has_mail: bool,
-    /// What orders were decided on, and the database's version at which it stands.
-    pub seen: (Option<i64>, Seen),
+    /// What orders were decided on.
+    pub seen: Kept,
     /// Where the audit log stands.
     pub audit: Chain,
     /// The same, kept outside the database.
@@ -127,7 +127,7 @@ struct Answers {
 /// What one attempt came to, before it is committed.
 struct Applied {
     placed: Answers,
-    seen: (Option<i64>, Seen),
+    seen: Kept,
     log: Option<(LogState, String)>,
     audit: Chain,
 }
@@ -191,7 +191,7 @@ impl Writer {
         let id = strongroom_crypto::random::bytes::<16>();
         self.connection.begin()?;
         let applied = self.apply(batch, now_us, &id);
-        let Applied { placed, seen, log, audit } = match applied {
+        let Applied { placed, mut seen, log, audit } = match applied {
             Ok(applied) => applied,
             Err(e) => {
                 let _ = self.connection.rollback();
@@ -202,6 +202,8 @@ impl Writer {
         let began = clock::moment();
         if let Err(e) = fault::inside("commit-inside", || self.connection.commit()) {
             self.recover_commit(e, &id)?;
+            // Another connection counts otherwise.
+            seen = Kept::default();
         }
         self.metrics.committed.observe(began.elapsed().as_secs_f64());
         fault::point("commit-after");
@@ -222,11 +224,11 @@ impl Writer {
         }
         let mut tx = Tx::new(self.connection.as_mut(), &self.keys, now_us, &self.log, self.audit);
         tx.has_mail = self.has_mail;
-        let version = tx.connection.data_version()?;
-        let (seen_at, seen) = std::mem::take(&mut self.seen);
+        let (version, macs) = (tx.connection.data_version()?, self.keys.macs());
+        let kept = std::mem::take(&mut self.seen);
         // Other work may change what was seen.
         let is_other = batch.iter().any(|task| matches!(task, Task::Other(_)));
-        let seen = if version.is_some() && version == seen_at && !is_other { seen } else { Seen::default() };
+        let seen = if kept.holds(version, &macs) && !is_other { kept.seen } else { Seen::default() };
         let (mut orders, mut bulks) = (Vec::with_capacity(batch.len()), Vec::new());
         for task in batch.iter_mut() {
             match task {
@@ -242,7 +244,7 @@ impl Writer {
         let single = money::apply(&mut tx, &orders)?;
         let bulks = bulks.into_iter().map(|bulk| money::apply_bulk(&mut tx, bulk));
         let placed = Answers { single, bulks: bulks.collect::<strongroom_sql::Result<_>>()? };
-        let (audit, seen) = (tx.audit, (version, std::mem::take(&mut tx.seen)));
+        let (audit, seen) = (tx.audit, Kept { version, macs: Some(macs), seen: std::mem::take(&mut tx.seen) });
         let log = tx.finish(&self.origin, &self.log)?;
         Ok(Applied { placed, seen, log, audit })
     }
@@ -305,7 +307,7 @@ impl Writer {
             match (self.reconnect)() {
                 Ok(connection) => {
                     self.connection = connection;
-                    self.seen = Default::default();
+                    self.seen = Kept::default();
                     return;
                 }
                 Err(e) => tracing::warn!(error = %e, "the database cannot be reached; trying again"),

@@ -117,9 +117,11 @@ impl Proof {
         let index = lines.next()?.strip_prefix("index ")?.parse().ok()?;
         let path: Option<Vec<Hash>> = lines.map(|line| BASE64.decode(line).ok()?.try_into().ok()).collect();
         let (body, signatures) = note.split_once("\n\n")?;
-        let mut signatures = signatures.lines();
-        let checkpoint = format!("{body}\n\n{}\n", signatures.next()?);
-        Some(Proof { index, path: path?, checkpoint, cosignatures: signatures.map(str::to_owned).collect() })
+        // The log's own line, wherever it stands, and those of others.
+        let own = format!("{SIGNATURE_MARK}{} ", body.lines().next()?);
+        let (logs, others): (Vec<&str>, Vec<&str>) = signatures.lines().partition(|line| line.starts_with(&own));
+        let checkpoint = format!("{body}\n\n{}\n", logs.first()?);
+        Some(Proof { index, path: path?, checkpoint, cosignatures: others.into_iter().map(str::to_owned).collect() })
     }
 
     /// Checks that the log's checkpoint holds this entry at the proof's place, and who of these witnesses has cosigned

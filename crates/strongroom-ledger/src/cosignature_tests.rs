@@ -45,6 +45,9 @@ fn a_proof_shows_who_has_cosigned_it() {
     assert_eq!(Proof::parse(&text), Some(proof.clone()));
     let with_extra = text.replacen("\nindex", "\nextra bm90aGluZw==\nindex", 1);
     assert_eq!(Proof::parse(&with_extra), Some(proof.clone()));
+    let (before, after) = text.rsplit_once("\n\n").unwrap();
+    let turned = format!("{before}\n\n{}\n", after.lines().rev().collect::<Vec<_>>().join("\n"));
+    assert_eq!(Proof::parse(&turned), Some(proof.clone()), "the log's line may stand behind others");
     assert_eq!(proof.verify(&entry, &log, &keys).unwrap(), (checkpoint, vec![Some(TIME_S), None]));
     assert_eq!(proof.verify(&[8; 32], &log, &keys), Err(ProofError::NotInLog));
     let moved = Proof { index: 2, ..proof.clone() };

@@ -56,7 +56,11 @@ pub enum FollowUp {
 }
 
 impl FollowUp {
-    const ALL: [FollowUp; 3] = [FollowUp::Capture, FollowUp::Release, FollowUp::Reverse];
+    /// What its word says.
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Self> {
+        [FollowUp::Capture, FollowUp::Release, FollowUp::Reverse].into_iter().find(|action| action.name() == name)
+    }
 
     /// Its word in orders and paths.
     #[must_use]
@@ -176,9 +180,7 @@ impl FollowUpOrder {
         }
         let fields: Fields<'_> = object("", body)?;
         let action: String = value("action", fields.action)?;
-        let action = FollowUp::ALL
-            .into_iter()
-            .find(|known| known.name() == action)
+        let action = FollowUp::from_name(&action)
             .ok_or_else(|| malformed("action", "it must be capture, release or reverse"))?;
         let transfer: String = value("transfer", fields.transfer)?;
         let amount = fields.amount.map(AmountText::parse).transpose()?;

@@ -82,7 +82,7 @@ impl Host {
         let mut request = Request::builder()
             .method(Method::POST)
             .uri(path)
-            .header(HOST, &self.name)
+            .header(HOST, self.authority())
             .header(CONTENT_TYPE, content_type);
         if let Some(authorization) = authorization {
             request = request.header(AUTHORIZATION, authorization);
@@ -92,6 +92,10 @@ impl Host {
             Ok(answer) => answer,
             Err(_) => Err(format!("{} did not answer in {} seconds", self.name, PATIENCE.as_secs())),
         }
+    }
+
+    fn authority(&self) -> String {
+        if self.port == 443 { self.name.clone() } else { format!("{}:{}", self.name, self.port) }
     }
 
     async fn exchange(&self, request: Request<Full<Bytes>>) -> Result<Answer, String> {

@@ -112,8 +112,8 @@ pub struct SelectKeys<'a> {
 pub enum Checkpoint {
     /// It copies as far as readers allow, without blocking anyone.
     Passive,
-    /// It waits for readers, and the next commit writes over the log from its beginning: a file that does not grow is
-    /// synced faster.
+    /// Where no reader is in the way, the next commit writes over the log from its beginning: a file that does not grow
+    /// is synced faster.
     Restart,
     /// It waits for readers and cuts the log to nothing.
     Truncate,

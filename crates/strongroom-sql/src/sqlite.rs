@@ -10,6 +10,7 @@ use rusqlite::types::{ToSqlOutput, ValueRef};
 use rusqlite::{CachedStatement, OpenFlags, ToSql, ffi};
 use std::collections::HashSet;
 use std::path::Path;
+use std::time::Duration;
 
 /// More statements than the bank has; each is compiled once per connection.
 const STATEMENTS_MAX: usize = 512;
@@ -37,7 +38,7 @@ impl Sqlite {
             }
         };
         inner.set_prepared_statement_cache_capacity(STATEMENTS_MAX);
-        inner.busy_timeout(std::time::Duration::from_millis(BUSY_TIMEOUT_MS)).map_err(translate)?;
+        inner.busy_timeout(Duration::from_millis(BUSY_TIMEOUT_MS)).map_err(translate)?;
         inner.execute_batch(settings(role)).map_err(translate)?;
         Ok(Sqlite { inner, role })
     }
@@ -200,7 +201,12 @@ impl Connection for Sqlite {
             Checkpoint::Restart => "PRAGMA wal_checkpoint(RESTART)",
             Checkpoint::Truncate => "PRAGMA wal_checkpoint(TRUNCATE)",
         };
-        let rows = self.query(sql, &[])?;
+        // A reader with an old view may keep its view for long: whoever serves others does not wait for it.
+        let patience_ms = if how == Checkpoint::Truncate { BUSY_TIMEOUT_MS } else { 0 };
+        self.inner.busy_timeout(Duration::from_millis(patience_ms)).map_err(translate)?;
+        let rows = self.query(sql, &[]);
+        self.inner.busy_timeout(Duration::from_millis(BUSY_TIMEOUT_MS)).map_err(translate)?;
+        let rows = rows?;
         let Some(row) = rows.first() else { return Ok(WalProgress::default()) };
         let pages = |column| row.int(column).map(|n| u64::try_from(n).unwrap_or(0));
         Ok(WalProgress { busy: row.int(0)? != 0, pages: pages(1)?, moved: pages(2)? })

@@ -76,7 +76,7 @@ const BANK: &[&str] = &[
     "CREATE INDEX approvals_status ON approvals (status, id)",
     "CREATE TABLE bulks (id {id} NOT NULL PRIMARY KEY, person {id} NOT NULL, signed {blob} NOT NULL)",
     "CREATE INDEX bulks_person ON bulks (person, id)",
-    "CREATE TABLE cosignatures (size {int} NOT NULL, witness {name} NOT NULL, note {blob} NOT NULL, line {blob} NOT NULL, \
+    "CREATE TABLE cosignatures (size {int} NOT NULL, witness {id} NOT NULL, note {blob} NOT NULL, line {blob} NOT NULL, \
      PRIMARY KEY (size, witness)){clustered}",
     "CREATE INDEX cosignatures_witness ON cosignatures (witness, size)",
 ];

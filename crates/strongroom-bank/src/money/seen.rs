@@ -3,6 +3,7 @@
 //! no other connection has touched the database and no other work was done in between.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use strongroom_identity::role::Permissions;
 use strongroom_ledger::decide::{AccountKind, AccountStatus, AccountView};
@@ -14,10 +15,11 @@ use strongroom_store::{Connection, Id};
 
 use super::Command;
 use crate::keyring::Keyring;
+use crate::keyring::macs::Macs;
 use crate::rows::Authenticated;
 use crate::{Error, roles};
 
-/// Rows of each kind that are kept at most; beyond it, all are read anew.
+/// When a batch finds more rows of a kind than these, all are read anew.
 const KEPT_MAX: usize = 50_000;
 
 /// Rows that carry our MAC, as they stand in the database or will when the batch is written.
@@ -28,6 +30,25 @@ pub struct Seen {
     pub(super) sessions: HashMap<Id, SessionRow>,
     pub(super) devices: HashMap<Id, DeviceRow>,
     pub(super) accounts: HashMap<Id, AccountView>,
+}
+
+/// What was seen, and as of when.
+#[derive(Default)]
+pub struct Kept {
+    /// The database's version, where it has one.
+    pub version: Option<i64>,
+    /// The keys by which the rows were believed.
+    pub macs: Option<Arc<Macs>>,
+    /// The rows.
+    pub seen: Seen,
+}
+
+impl Kept {
+    /// Whether it is still what the database says: nobody else has written, and the same keys are believed.
+    pub fn holds(&self, version: Option<i64>, macs: &Arc<Macs>) -> bool {
+        let is_same = self.macs.as_ref().is_some_and(|before| Arc::ptr_eq(before, macs));
+        version.is_some() && version == self.version && is_same
+    }
 }
 
 impl Seen {

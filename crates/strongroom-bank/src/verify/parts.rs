@@ -29,8 +29,8 @@ pub(super) struct Parts<'a> {
     /// How many were checked.
     pub(super) signatures: u64,
     devices: HashMap<Id, PublicKey>,
-    /// The bulk of the last order that came in one: its orders stand one behind the other.
-    bulk: Option<(Hash, Vec<Hash>)>,
+    /// The bulk of the last order that came in one, with its signer and device: its orders stand one behind the other.
+    bulk: Option<((Hash, Id, Id), Vec<Hash>)>,
 }
 
 /// Where a posting or reservation keeps its two parts.
@@ -111,10 +111,13 @@ impl<'a> Parts<'a> {
             Signed::Alone(jws) => return self.signature(connection, row.device, &jws, &part.order),
             Signed::InBulk { jws_sha256, index } => (jws_sha256, index),
         };
-        if self.bulk.as_ref().is_none_or(|(digest, _)| *digest != jws_sha256) {
+        let of = (jws_sha256, *owner, *row.device);
+        if self.bulk.as_ref().is_none_or(|(kept, _)| *kept != of) {
             let bulk = bulk::kept(connection, self.keys, owner, &jws_sha256)?;
-            self.signature(connection, row.device, &bulk.jws, bulk.text().as_bytes())?;
-            self.bulk = Some((jws_sha256, bulk.leaves));
+            if self.checks == Signatures::Checked {
+                self.signature(connection, row.device, &bulk.jws, bulk.text().as_bytes())?;
+            }
+            self.bulk = Some((of, bulk.leaves));
         }
         let leaf = self.bulk.as_ref().and_then(|(_, leaves)| leaves.get(usize::try_from(index).ok()?));
         if leaf == Some(&merkle::leaf_hash(&part.order)) { Ok(()) } else { Err(Broken::Changed) }

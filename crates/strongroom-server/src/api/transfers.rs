@@ -9,7 +9,7 @@ use strongroom_api::{BulkItem, BulkResults, Checks, Transfer, Verification};
 use strongroom_bank::factor::proof::Proof;
 use strongroom_bank::{Consent, Error, Placed, Posted};
 use strongroom_ledger::leaf::PostingKind;
-use strongroom_ledger::order::{CashOrder, FollowUpOrder, TransferOrder};
+use strongroom_ledger::order::{CashOrder, FollowUp, FollowUpOrder, TransferOrder};
 
 use super::{amount, id, json};
 use crate::App;
@@ -85,7 +85,8 @@ pub async fn follow_up(
 ) -> Answer {
     let transfer = id(&transfer)?;
     let order = app.bank.verify_order::<FollowUpOrder>(&caller, signed.signature.as_deref(), &signed.body).await?;
-    if !uri.path().ends_with(order.order().action.name()) {
+    let wanted = uri.path().rsplit('/').next().and_then(FollowUp::from_name);
+    if wanted != Some(order.order().action) {
         return Err(Error::bad_signature("it asks for another action").into());
     }
     Ok(placed(app.bank.follow_up(transfer, order).await?))
