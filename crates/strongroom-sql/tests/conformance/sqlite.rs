@@ -82,3 +82,30 @@ fn a_readers_old_view_stops_the_checkpoint_but_not_the_writer() {
     assert!(progress.moved < progress.pages, "{progress:?}");
     assert_eq!(crate::engine::count(&mut *reader, "t"), 0);
 }
+
+#[test]
+fn a_readers_old_view_does_not_make_a_restart_wait() {
+    let engine = Engine::sqlite();
+    let mut writer = engine.with_table();
+    writer.execute("INSERT INTO t (id) VALUES (?)", &[(&id(1)).into()]).unwrap();
+    let mut reader = engine.reader();
+    reader.begin().unwrap();
+    assert_eq!(crate::engine::count(&mut *reader, "t"), 1);
+    writer.execute("INSERT INTO t (id) VALUES (?)", &[(&id(2)).into()]).unwrap();
+    let began = std::time::Instant::now();
+    assert!(writer.checkpoint(Checkpoint::Restart).unwrap().busy);
+    assert!(began.elapsed() < std::time::Duration::from_secs(2), "it gives up at once");
+}
+
+#[test]
+fn the_version_says_that_somebody_else_has_written() {
+    let engine = Engine::sqlite();
+    let mut writer = engine.with_table();
+    let before = writer.data_version().unwrap();
+    writer.execute("INSERT INTO t (id) VALUES (?)", &[(&id(1)).into()]).unwrap();
+    assert_eq!(writer.data_version().unwrap(), before, "one's own commits do not count");
+    engine.writer().execute("INSERT INTO t (id) VALUES (?)", &[(&id(2)).into()]).unwrap();
+    writer.begin().unwrap();
+    assert_ne!(writer.data_version().unwrap(), before);
+    writer.rollback().unwrap();
+}
