@@ -84,6 +84,7 @@ fn a_readers_old_view_stops_the_checkpoint_but_not_the_writer() {
 }
 
 #[test]
+#[allow(clippy::disallowed_methods)] // how long it takes is the question
 fn a_readers_old_view_does_not_make_a_restart_wait() {
     let engine = Engine::sqlite();
     let mut writer = engine.with_table();
