@@ -48,7 +48,12 @@ pub trait Connection: Send {
     fn query(&mut self, sql: &str, params: &[Value<'_>]) -> Result<Vec<Row>>;
 
     /// The rows of one query, one at a time, in constant memory. An error of `each` ends it.
-    fn query_each(&mut self, sql: &str, params: &[Value<'_>], each: &mut dyn FnMut(Row) -> Result<()>) -> Result<()>;
+    fn query_each(
+        &mut self,
+        sql: &str,
+        params: &[Value<'_>],
+        each: &mut dyn FnMut(&mut Row) -> Result<()>,
+    ) -> Result<()>;
 
     /// Inserts rows. The caller holds the transaction that makes it all or nothing.
     fn insert_rows(&mut self, insert: &Insert<'_>, rows: &[&[Value<'_>]]) -> Result<()>;

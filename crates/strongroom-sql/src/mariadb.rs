@@ -166,15 +166,20 @@ impl Connection for MariaDb {
     fn query(&mut self, sql: &str, params: &[Value<'_>]) -> Result<Vec<Row>> {
         let mut rows = Vec::new();
         self.query_each(sql, params, &mut |row| {
-            rows.push(row);
+            rows.push(std::mem::take(row));
             Ok(())
         })?;
         Ok(rows)
     }
 
-    fn query_each(&mut self, sql: &str, params: &[Value<'_>], each: &mut dyn FnMut(Row) -> Result<()>) -> Result<()> {
+    fn query_each(
+        &mut self,
+        sql: &str,
+        params: &[Value<'_>],
+        each: &mut dyn FnMut(&mut Row) -> Result<()>,
+    ) -> Result<()> {
         for row in self.inner.exec_iter(sql, positional(params)).map_err(translate)? {
-            each(converted(row.map_err(translate)?)?)?;
+            each(&mut converted(row.map_err(translate)?)?)?;
         }
         Ok(())
     }
@@ -263,8 +268,11 @@ fn owned(value: &Value<'_>) -> mysql::Value {
     }
 }
 
+/// Most rows are a few ids and hashes.
+const ROW_BYTES: usize = 128;
+
 fn converted(row: mysql::Row) -> Result<Row> {
-    let mut built = RowBuilder::new(row.len());
+    let mut built = RowBuilder::instead_of(Row::default(), row.len(), ROW_BYTES);
     let columns = row.columns();
     for (column, value) in columns.iter().zip(row.unwrap_raw()) {
         match value {

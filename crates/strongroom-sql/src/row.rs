@@ -3,7 +3,7 @@
 use crate::{Error, Result};
 
 /// One row: its cells, and one buffer that holds their text and bytes.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, Default, PartialEq, Eq)]
 pub struct Row {
     cells: Vec<Cell>,
     data: Vec<u8>,
@@ -26,6 +26,11 @@ impl Row {
     /// Does it have no columns?
     pub fn is_empty(&self) -> bool {
         self.cells.is_empty()
+    }
+
+    /// How many bytes of text and blobs it has.
+    pub(crate) fn size(&self) -> usize {
+        self.data.len()
     }
 
     /// Is this column NULL?
@@ -104,8 +109,14 @@ impl std::fmt::Debug for Row {
 pub(crate) struct RowBuilder(Row);
 
 impl RowBuilder {
-    pub(crate) fn new(columns: usize) -> Self {
-        RowBuilder(Row { cells: Vec::with_capacity(columns), data: Vec::new() })
+    /// In the place of a row that is not needed any more, or was given away: its buffers are used again, and new ones
+    /// are of the size that the last row had.
+    pub(crate) fn instead_of(mut row: Row, columns: usize, size: usize) -> Self {
+        row.cells.clear();
+        row.cells.reserve(columns);
+        row.data.clear();
+        row.data.reserve(size);
+        RowBuilder(row)
     }
 
     pub(crate) fn null(&mut self) {
@@ -132,10 +143,6 @@ impl RowBuilder {
 
     fn append(&mut self, value: &[u8]) -> (usize, usize) {
         let start = self.0.data.len();
-        if start == 0 {
-            // most rows are a few ids and hashes: one allocation instead of several
-            self.0.data.reserve(value.len().max(128));
-        }
         self.0.data.extend_from_slice(value);
         (start, self.0.data.len())
     }

@@ -15,6 +15,9 @@ use std::time::Duration;
 /// More statements than the bank has; each is compiled once per connection.
 const STATEMENTS_MAX: usize = 512;
 
+/// Most rows are a few ids and hashes.
+const ROW_BYTES: usize = 128;
+
 /// How long a statement waits for another process's lock.
 const BUSY_TIMEOUT_MS: u64 = 5_000;
 
@@ -141,13 +144,18 @@ impl Connection for Sqlite {
     fn query(&mut self, sql: &str, params: &[Value<'_>]) -> Result<Vec<Row>> {
         let mut rows = Vec::new();
         self.query_each(sql, params, &mut |row| {
-            rows.push(row);
+            rows.push(std::mem::take(row));
             Ok(())
         })?;
         Ok(rows)
     }
 
-    fn query_each(&mut self, sql: &str, params: &[Value<'_>], each: &mut dyn FnMut(Row) -> Result<()>) -> Result<()> {
+    fn query_each(
+        &mut self,
+        sql: &str,
+        params: &[Value<'_>],
+        each: &mut dyn FnMut(&mut Row) -> Result<()>,
+    ) -> Result<()> {
         let mut statement = self.prepare(sql, params.len())?;
         bind(&mut statement, params)?;
         read(&mut statement, each)
@@ -180,7 +188,7 @@ impl Connection for Sqlite {
         for key in keys.iter().filter(|key| seen.insert(**key)) {
             bind(&mut statement, key)?;
             read(&mut statement, &mut |row| {
-                rows.push(row);
+                rows.push(std::mem::take(row));
                 Ok(())
             })?;
         }
@@ -235,11 +243,12 @@ fn bind(statement: &mut CachedStatement<'_>, params: &[Value<'_>]) -> Result<()>
     Ok(())
 }
 
-fn read(statement: &mut CachedStatement<'_>, each: &mut dyn FnMut(Row) -> Result<()>) -> Result<()> {
+fn read(statement: &mut CachedStatement<'_>, each: &mut dyn FnMut(&mut Row) -> Result<()>) -> Result<()> {
     let columns = statement.column_count();
     let mut rows = statement.raw_query();
+    let (mut read, mut size) = (Row::default(), ROW_BYTES);
     while let Some(row) = rows.next().map_err(translate)? {
-        let mut built = RowBuilder::new(columns);
+        let mut built = RowBuilder::instead_of(std::mem::take(&mut read), columns, size);
         for column in 0..columns {
             match row.get_ref(column).map_err(translate)? {
                 ValueRef::Null => built.null(),
@@ -249,7 +258,9 @@ fn read(statement: &mut CachedStatement<'_>, each: &mut dyn FnMut(Row) -> Result
                 ValueRef::Real(value) => built.text(value.to_string().as_bytes()),
             }
         }
-        each(built.done())?;
+        read = built.done();
+        size = read.size();
+        each(&mut read)?;
     }
     Ok(())
 }

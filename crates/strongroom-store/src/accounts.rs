@@ -137,7 +137,7 @@ pub fn of_bank(connection: &mut dyn Connection) -> Result<Vec<AccountRow>> {
 
 /// Every account, one at a time.
 pub fn each(connection: &mut dyn Connection, each: &mut dyn FnMut(AccountRow) -> Result<()>) -> Result<()> {
-    connection.query_each(&format!("{ACCOUNT} ORDER BY id"), &[], &mut |row| each(account_row(&row)?))
+    connection.query_each(&format!("{ACCOUNT} ORDER BY id"), &[], &mut |row| each(account_row(row)?))
 }
 
 fn account_row(row: &Row) -> Result<AccountRow> {
@@ -170,7 +170,7 @@ pub fn each_balance(connection: &mut dyn Connection, each: &mut dyn FnMut(Balanc
     connection.query_each(
         "SELECT account, balance, held, last_sequence, mac FROM balances ORDER BY account",
         &[],
-        &mut |row| each(balance_row(&row)?),
+        &mut |row| each(balance_row(row)?),
     )
 }
 

@@ -86,7 +86,7 @@ pub fn below(connection: &mut dyn Connection, person: Option<&Id>, below: i64, l
 /// Every entry in order, one at a time.
 pub fn each(connection: &mut dyn Connection, each: &mut dyn FnMut(AuditRow) -> Result<()>) -> Result<()> {
     let sql = format!("SELECT {} FROM audit ORDER BY position", COLUMNS.join(", "));
-    connection.query_each(&sql, &[], &mut |row| each(read(&row)?))
+    connection.query_each(&sql, &[], &mut |row| each(read(row)?))
 }
 
 fn read(row: &Row) -> Result<AuditRow> {

@@ -339,13 +339,13 @@ fn person_row(row: &Row) -> Result<PersonRow> {
 /// All people, one by one.
 pub fn each_person(connection: &mut dyn Connection, each: &mut dyn FnMut(PersonRow) -> Result<()>) -> Result<()> {
     let sql = format!("SELECT {} FROM people ORDER BY id", PERSON.join(", "));
-    connection.query_each(&sql, &[], &mut |row| each(person_row(&row)?))
+    connection.query_each(&sql, &[], &mut |row| each(person_row(row)?))
 }
 
 /// All sessions, one by one.
 pub fn each_session(connection: &mut dyn Connection, each: &mut dyn FnMut(SessionRow) -> Result<()>) -> Result<()> {
     let sql = format!("SELECT {} FROM sessions ORDER BY id", SESSION.join(", "));
-    connection.query_each(&sql, &[], &mut |row| each(session_row(&row)?))
+    connection.query_each(&sql, &[], &mut |row| each(session_row(row)?))
 }
 
 /// A person's sealed data.
@@ -689,7 +689,7 @@ pub fn devices(connection: &mut dyn Connection, ids: &[Id]) -> Result<Vec<Device
 /// All devices, one by one.
 pub fn each_device(connection: &mut dyn Connection, each: &mut dyn FnMut(DeviceRow) -> Result<()>) -> Result<()> {
     let sql = format!("SELECT {} FROM devices ORDER BY id", DEVICE.join(", "));
-    connection.query_each(&sql, &[], &mut |row| each(device_row(&row)?))
+    connection.query_each(&sql, &[], &mut |row| each(device_row(row)?))
 }
 
 /// A person's devices, oldest first.

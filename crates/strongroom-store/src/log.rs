@@ -179,7 +179,7 @@ pub fn fact(connection: &mut dyn Connection, position: i64) -> Result<Option<Fac
 /// All facts in order.
 pub fn each_fact(connection: &mut dyn Connection, each: &mut dyn FnMut(FactRow) -> Result<()>) -> Result<()> {
     connection.query_each("SELECT position, subject, salt, core FROM log_facts ORDER BY position", &[], &mut |row| {
-        each(fact_row(&row)?)
+        each(fact_row(row)?)
     })
 }
 
@@ -232,7 +232,7 @@ pub fn blocks_below(connection: &mut dyn Connection, below: i64, limit: i64) -> 
 
 /// All blocks in order, one at a time.
 pub fn each_block(connection: &mut dyn Connection, each: &mut dyn FnMut(BlockRow) -> Result<()>) -> Result<()> {
-    connection.query_each(&format!("{BLOCK} ORDER BY height"), &[], &mut |row| each(block_row(&row)?))
+    connection.query_each(&format!("{BLOCK} ORDER BY height"), &[], &mut |row| each(block_row(row)?))
 }
 
 fn block_row(row: &Row) -> Result<BlockRow> {

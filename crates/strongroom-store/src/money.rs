@@ -221,13 +221,13 @@ pub fn between(connection: &mut dyn Connection, from: i64, until: i64) -> Result
 /// Every posting in order, one at a time.
 pub fn each_transfer(connection: &mut dyn Connection, each: &mut dyn FnMut(TransferRow) -> Result<()>) -> Result<()> {
     let sql = format!("SELECT {} FROM transfers ORDER BY sequence", TRANSFER.join(", "));
-    connection.query_each(&sql, &[], &mut |row| each(transfer_row(&row)?))
+    connection.query_each(&sql, &[], &mut |row| each(transfer_row(row)?))
 }
 
 /// Every spent order, one at a time.
 pub fn each_order(connection: &mut dyn Connection, each: &mut dyn FnMut(OrderRow) -> Result<()>) -> Result<()> {
     let sql = format!("SELECT {} FROM orders ORDER BY order_id, person", ORDER.join(", "));
-    connection.query_each(&sql, &[], &mut |row| each(order_row(&row)?))
+    connection.query_each(&sql, &[], &mut |row| each(order_row(row)?))
 }
 
 fn transfer_row(row: &Row) -> Result<TransferRow> {
@@ -329,7 +329,7 @@ pub fn entries_of(connection: &mut dyn Connection, accounts: [&Id; 2], sequence:
 /// Every entry by account and sequence, one at a time.
 pub fn each_entry(connection: &mut dyn Connection, each: &mut dyn FnMut(EntryRow) -> Result<()>) -> Result<()> {
     let sql = "SELECT account, sequence, amount, balance_after FROM entries ORDER BY account, sequence";
-    connection.query_each(sql, &[], &mut |row| each(entry_row(&row)?))
+    connection.query_each(sql, &[], &mut |row| each(entry_row(row)?))
 }
 
 fn entry_row(row: &Row) -> Result<EntryRow> {

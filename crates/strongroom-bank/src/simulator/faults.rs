@@ -134,7 +134,12 @@ impl Connection for Faulty {
         self.inner.query(sql, params)
     }
 
-    fn query_each(&mut self, sql: &str, params: &[Value<'_>], each: &mut dyn FnMut(Row) -> Result<()>) -> Result<()> {
+    fn query_each(
+        &mut self,
+        sql: &str,
+        params: &[Value<'_>],
+        each: &mut dyn FnMut(&mut Row) -> Result<()>,
+    ) -> Result<()> {
         self.before()?;
         self.inner.query_each(sql, params, each)
     }

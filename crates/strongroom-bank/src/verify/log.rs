@@ -12,7 +12,7 @@ use strongroom_store::money::{self as store, TransferRow};
 
 use super::books::Books;
 use super::parts::Parts;
-use super::{Report, Roots, integrity};
+use super::{Report, Roots, Tiles, integrity};
 use crate::Result;
 use crate::keyring::Keyring;
 use crate::money::hold::{begin_commitment, end_commitment};
@@ -31,14 +31,15 @@ enum Behind {
     Fact,
 }
 
-/// Checks all of it. Answers the books as the postings make them.
+/// Checks all of it. Answers the books as the postings make them, and the tiles as the leaves do.
 pub(super) fn log(
     connection: &mut dyn Connection,
     mut parts: Parts<'_>,
     roots: &Roots,
     report: &mut Report,
-) -> Result<Books> {
+) -> Result<(Books, Tiles)> {
     let (mut books, mut frontier, mut blocks) = (Books::default(), Frontier::default(), roots.iter());
+    let mut tiles = Tiles::new();
     let mut block = blocks.next();
     let (end, mut from) = (rows::end(connection)?, 0);
     while from < end {
@@ -48,7 +49,7 @@ pub(super) fn log(
             if leaf.position != report.leaves as i64 {
                 return Err(integrity(format!("leaf {} is missing", report.leaves)));
             }
-            let at = format!("leaf {}", leaf.position);
+            let at = || format!("leaf {}", leaf.position);
             let kind = Kind::of_core(u8::try_from(leaf.kind).unwrap_or_default());
             let found = behind.remove(&leaf.position);
             let is_right = match (kind, &found) {
@@ -61,18 +62,20 @@ pub(super) fn log(
                 _ => false,
             };
             if !is_right {
-                return Err(integrity(format!("{at}: the row behind it is missing or was changed")));
+                return Err(integrity(format!("{}: the row behind it is missing or was changed", at())));
             }
             let time_us = block.map_or(0, |(_, _, time_us)| *time_us);
             if let Some((.., row)) = found {
                 parts.check(connection, &row)?;
                 keep(&mut books, report, time_us, row)?;
             }
-            frontier.append(merkle::leaf_hash(&leaf.commitment));
+            for (level, _, root) in frontier.append(merkle::leaf_hash(&leaf.commitment)) {
+                tiles.entry(level).or_default().push(root);
+            }
             report.leaves += 1;
             if let Some((_, root, _)) = block.filter(|(size, ..)| *size == report.leaves as i64) {
                 if frontier.root() != *root {
-                    return Err(integrity(format!("the block that ends at {at} signed another root")));
+                    return Err(integrity(format!("the block that ends at {} signed another root", at())));
                 }
                 block = blocks.next();
             }
@@ -86,7 +89,7 @@ pub(super) fn log(
         return Err(integrity(format!("the log ends after {} leaves, its blocks say otherwise", report.leaves)));
     }
     report.signatures = parts.signatures;
-    Ok(books)
+    Ok((books, tiles))
 }
 
 type Row = (Kind, [u8; 32], Behind);
@@ -159,19 +162,18 @@ impl Parts<'_> {
 
 /// Keeps the books of what stood behind a leaf.
 fn keep(books: &mut Books, report: &mut Report, block_us: i64, row: Behind) -> Result<()> {
-    let of_its_block = |at: &str, time_us: i64| match time_us == block_us {
+    let of_its_block = |what: &str, sequence: i64, time_us: i64| match time_us == block_us {
         true => Ok(()),
-        false => Err(integrity(format!("{at}: its time is not its block's"))),
+        false => Err(integrity(format!("{what} at sequence {sequence}: its time is not its block's"))),
     };
     match row {
         Behind::Posting(row) => {
-            let at = format!("transfer at sequence {}", row.sequence);
-            of_its_block(&at, row.time_us)?;
+            of_its_block("transfer", row.sequence, row.time_us)?;
             report.transfers += 1;
             books.posting(&row)
         }
         Behind::Began(row) => {
-            of_its_block(&format!("reservation at sequence {}", row.sequence), row.time_us)?;
+            of_its_block("reservation", row.sequence, row.time_us)?;
             books.began(&row)
         }
         Behind::Ended(row) => books.ended(&row),

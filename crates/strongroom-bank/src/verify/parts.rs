@@ -87,10 +87,10 @@ impl<'a> Parts<'a> {
     fn both(&mut self, connection: &mut dyn Connection, row: &Row<'_>, at: impl Fn() -> String) -> Result<()> {
         let owner = |account: &Id| self.owners.get(account).copied().flatten();
         let [from, to] = row.accounts.map(owner);
-        let named = |whose: &str| {
-            let what = format!("{}: the {whose}'s part is gone, or not what the log says", at());
+        let named = |whose: &'static str| {
+            let at = &at;
             move |broken| match broken {
-                Broken::Changed => integrity(what),
+                Broken::Changed => integrity(format!("{}: the {whose}'s part is gone, or not what the log says", at())),
                 Broken::Failed(error) => error,
             }
         };
