@@ -1,6 +1,6 @@
 //! Accounts, orders, postings and the log.
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 
 bodies! {
     /// An amount of money: a decimal text with at most the currency's digits.
@@ -75,9 +75,9 @@ bodies! {
         /// How far below zero it may go.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         overdraft: Option<Amount>,
-        /// How much one order may take.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        order_limit: Option<Amount>,
+        /// How much one order may take; null lifts the limit.
+        #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "given")]
+        order_limit: Option<Option<Amount>>,
     }
 
     /// `GET /v1/accounts/{id}/balance`
@@ -269,4 +269,9 @@ pub enum HoldOrNot {
     Plain(bool),
     /// By these.
     By(Hold),
+}
+
+/// A member that is there, null or not.
+fn given<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<Option<T>, D::Error> {
+    T::deserialize(deserializer).map(Some)
 }

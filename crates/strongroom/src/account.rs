@@ -70,7 +70,7 @@ pub enum Verb {
         /// How far below zero, like 500.00
         #[arg(long, value_name = "AMOUNT")]
         overdraft: Option<String>,
-        /// How much one order may take
+        /// How much one order may take, or none
         #[arg(long, value_name = "AMOUNT")]
         order: Option<String>,
     },
@@ -120,8 +120,8 @@ pub async fn run(global: &Global, verb: Verb) -> Outcome {
         Verb::Limit { account, overdraft, order } => {
             let currency = remote.bank.currencies.first().cloned().unwrap_or_default();
             let amount = |amount: String| Amount { amount, currency: currency.clone() };
-            let limits =
-                AccountChange { status: None, overdraft: overdraft.map(amount), order_limit: order.map(amount) };
+            let order = order.map(|order| if order == "none" { None } else { Some(amount(order)) });
+            let limits = AccountChange { status: None, overdraft: overdraft.map(amount), order_limit: order };
             change(global, &client, &account, limits).await?;
         }
     }

@@ -73,7 +73,7 @@ pub async fn change(
     let change = action::AccountChange {
         status,
         overdraft: body.overdraft.map(minor).transpose()?,
-        order_limit: body.order_limit.map(minor).transpose()?.map(Some),
+        order_limit: body.order_limit.map(|limit| limit.map(minor).transpose()).transpose()?,
     };
     Ok(json(StatusCode::OK, &account_body(app.bank.change_account(&caller, id(&account)?, change).await?)))
 }

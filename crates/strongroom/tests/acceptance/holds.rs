@@ -246,6 +246,11 @@ fn large_transfers_wait_for_a_second_person(engine: Engine) {
         assert_eq!(change(&manager, &scene.to, &json!({"status": "open"})).await.status, 200);
         let over = ana.order(&transfer("t-5", &scene.from, &scene.to, "10.01")).await;
         assert_eq!(refused(&over), (422, "limit_exceeded".into()));
+        let lifted = json!({"order_limit": null});
+        assert_eq!(change(&manager, &scene.from, &lifted).await.status, 200);
+        let free = scene.ana.order(&transfer("t-free", &scene.from, &scene.to, "10.01")).await;
+        assert_eq!(free.status, 201, "the limit is lifted");
+        assert_eq!(change(&manager, &scene.from, &limit).await.status, 200);
         assert_eq!(ana.order(&transfer("t-6", &scene.from, &scene.to, "10.00")).await.status, 201);
         assert_eq!(
             refused(&change(ana, &scene.from, &json!({"status": "closed"})).await),
