@@ -276,9 +276,10 @@ fn log() -> Vec<Operation> {
         Operation::new("GET", "/log/extension/{size}", "That the log extends what it was (C2SP tlog-witness)")
             .for_anyone()
             .gives_content(Content::Text),
-        Operation::new("GET", "/log/witnessed", "The newest checkpoint that witnesses have cosigned")
+        Operation::new("GET", "/log/witnessed", "The checkpoint that most witnesses have cosigned")
             .for_anyone()
-            .gives_content(Content::Text),
+            .gives_content(Content::Text)
+            .refuses(&[404]),
     ]
 }
 
