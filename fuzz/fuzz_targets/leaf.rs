@@ -2,6 +2,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
+use strongroom_ledger::leaf::bulk::SignedBulk;
 use strongroom_ledger::leaf::{
     DeviceCore, ErasureCore, KeyChangeCore, Kind, LogKeyCore, OriginCore, PayeePart, PayerPart, PostingCore,
 };
@@ -16,6 +17,7 @@ fuzz_target!(|bytes: &[u8]| {
         OriginCore::decode(bytes).map(|core| (core.encode(), true)),
         PayerPart::decode(bytes).map(|part| (part.encode(), false)),
         PayeePart::decode(bytes).map(|part| (part.encode(), false)),
+        SignedBulk::decode(bytes).map(|bulk| (bulk.encode(), false)),
     ];
     for (written, is_core) in spelled.into_iter().flatten() {
         assert_eq!(written, bytes);
