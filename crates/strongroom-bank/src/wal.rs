@@ -16,7 +16,7 @@ const WAL_HURRIED_EVERY: Duration = Duration::from_millis(5);
 /// In pages of 4 KiB.
 const WAL_IS_LARGE: u64 = 32_768;
 const WAL_IS_HUGE: u64 = 4 * WAL_IS_LARGE;
-const WAL_LEFT_MAX: u64 = 512;
+const WAL_LEFT_MAX: u64 = 4_096;
 
 /// Copies the log for as long as the bank is open, and says when it has grown large.
 pub(crate) fn tend(database: Database, is_large: Weak<AtomicBool>) {
