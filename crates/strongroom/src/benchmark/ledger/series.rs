@@ -17,7 +17,7 @@ use crate::failure::Outcome;
 /// Bulks under way at the same time.
 const BULKS_AT_ONCE: usize = 2;
 /// Orders of their own under way at the same time.
-const ORDERS_AT_ONCE: usize = 1_024;
+const ORDERS_AT_ONCE: usize = 8_192;
 
 /// A bank in this process, and its customers.
 pub struct Engine {
