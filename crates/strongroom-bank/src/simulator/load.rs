@@ -319,14 +319,18 @@ impl Run<'_> {
 
     fn others(&mut self) -> (Vec<Task>, Vec<Asked>) {
         let count = 1 + self.dice.below(3);
-        // One account's state at most changes in a batch: two changes would hide each other from who looks after it.
-        (0..count).map(|place| self.other(place == 0)).unzip()
+        // One account's state at most changes in a batch, and each reservation is decided once: two changes would hide
+        // each other from who looks after it.
+        let mut taken = Vec::new();
+        (0..count).map(|place| self.other(place == 0, &mut taken)).unzip()
     }
 
-    fn other(&mut self, may_freeze: bool) -> (Task, Asked) {
+    fn other(&mut self, may_freeze: bool, taken: &mut Vec<u64>) -> (Task, Asked) {
         let waiting: Vec<u64> =
             self.shadow.holds.iter().filter(|(_, h)| h.is_open && h.capturer.is_none()).map(|(n, _)| *n).collect();
-        match (self.dice.below(4), self.dice.pick(&waiting).copied()) {
+        let wanted = self.dice.pick(&waiting).copied().filter(|name| !taken.contains(name));
+        taken.extend(wanted);
+        match (self.dice.below(4), wanted) {
             (0, Some(name)) => {
                 let id = TransferId(Dice(name + 1_000).id());
                 let (task, answer) = job(move |tx| match hold::pending(tx, id) {
