@@ -2,7 +2,7 @@
 //! all or none.
 
 use strongroom_ledger::leaf::bulk::{self, BulkProof, SignedBulk};
-use strongroom_ledger::merkle::{self, Hash};
+use strongroom_ledger::merkle::Hash;
 use strongroom_ledger::order::{BulkOrder, TransferOrder};
 use strongroom_store::bulks::{self, BulkRow};
 use strongroom_store::{Connection, Id};
@@ -46,8 +46,8 @@ impl Bank {
         let count = bulk.orders.len() as u64;
         let whole = bulk::text(&bulk.root, count, bulk.linked);
         let device = self.signed_for("bulk", caller.person, signature, whole.as_bytes(), "the signing device").await?;
-        let leaves = bulk.orders.iter().map(|order| merkle::leaf_hash(order.as_bytes())).collect();
-        let signed = SignedBulk { jws: signature.unwrap_or_default().to_owned(), linked: bulk.linked, leaves };
+        let jws = signature.unwrap_or_default().to_owned();
+        let signed = SignedBulk { jws, linked: bulk.linked, leaves: bulk.leaves };
         let digest = signed.digest();
         let mut commands = Vec::with_capacity(bulk.orders.len());
         for (index, text) in bulk.orders.into_iter().enumerate() {
@@ -79,9 +79,7 @@ impl Bank {
 
 /// Under which id a bulk is kept.
 pub(crate) fn id_of(digest: &Hash) -> Id {
-    let mut id = [0; 16];
-    id.copy_from_slice(&digest[..16]);
-    id
+    std::array::from_fn(|at| digest[at])
 }
 
 /// A bulk that is kept, by the hash of its signature. It is its signer's.

@@ -5,10 +5,10 @@ use std::num::NonZeroU32;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
-use strongroom_crypto::digest::sha256;
-use strongroom_ledger::cosignature::{Proof, WitnessKey, add_checkpoint, cosigned};
+use strongroom_crypto::digest::id;
+use strongroom_ledger::cosignature::{Cosigned, Proof, WitnessKey, add_checkpoint};
 use strongroom_ledger::merkle;
-use strongroom_ledger::note::{Checkpoint, LogKey};
+use strongroom_ledger::note::Checkpoint;
 use strongroom_notify::witness::{Answer, Witness};
 use strongroom_sql::Connection;
 use strongroom_store::Id;
@@ -46,10 +46,7 @@ impl Witnesses {
 
 /// By what a witness's cosignatures are kept: its whole key, since a name may get another key.
 fn id_of(key: &WitnessKey) -> Id {
-    let digest = sha256(key.to_string().as_bytes());
-    let mut id = [0; 16];
-    id.copy_from_slice(&digest[..16]);
-    id
+    id(&[key.to_string().as_bytes()])
 }
 
 /// Starts the thread that asks them. It ends when the bank is gone or closing.
@@ -119,8 +116,7 @@ impl Bank {
     /// The checkpoint that most witnesses have cosigned, the newest of several, with their lines; none before the first.
     pub async fn witnessed(&self) -> Result<Option<String>> {
         let eras = self.eras();
-        let best = self.read(move |c| best_cosigned(c, eras.present(), 0)).await?;
-        Ok(best.map(|(checkpoint, lines)| cosigned(&checkpoint.1, &lines)))
+        self.read(move |c| Ok(Cosigned::best(all_cosigned(c)?, eras.present(), 0).map(|best| best.to_text()))).await
     }
 
     /// The proof that an entry stands in the log: see [`proof`].
@@ -136,31 +132,22 @@ impl Bank {
     }
 }
 
-/// A signed checkpoint and its size.
-type Sized = (u64, String);
-
-/// Of the checkpoints of this log that hold an entry and were cosigned, the one with the most cosignatures, the newest of
-/// several.
-fn best_cosigned(connection: &mut dyn Connection, log: &LogKey, index: u64) -> Result<Option<(Sized, Vec<String>)>> {
-    let mut best: Option<(Sized, Vec<String>)> = None;
+/// Checkpoints, each with the lines of its witnesses.
+fn all_cosigned(connection: &mut dyn Connection) -> Result<Vec<(String, Vec<String>)>> {
     let rows = cosignatures::all(connection)?;
-    for some in rows.chunk_by(|one, other| one.note == other.note) {
-        let Some(size) = log.verify(&some[0].note).ok().map(|of| of.size).filter(|size| index < *size) else {
-            continue;
-        };
-        if best.as_ref().is_none_or(|(_, lines)| lines.len() <= some.len()) {
-            best = Some(((size, some[0].note.clone()), some.iter().map(|row| row.line.clone()).collect()));
-        }
-    }
-    Ok(best)
+    let by_note = rows.chunk_by(|one, other| one.note == other.note);
+    Ok(by_note.map(|some| (some[0].note.clone(), some.iter().map(|row| row.line.clone()).collect())).collect())
 }
 
 /// The proof that an entry stands in the log, as C2SP tlog-proof writes it: under the checkpoint that most witnesses have
 /// cosigned, or under the newest of all while none of those holds the entry.
 pub fn proof(connection: &mut dyn Connection, eras: &Eras, newest: String, index: u64) -> Result<String> {
-    let ((size, checkpoint), cosignatures) = match best_cosigned(connection, eras.key_at(index), index)? {
-        Some(best) => best,
-        None => (eras.checkpoint_for(index, newest)?, Vec::new()),
+    let (size, checkpoint, cosignatures) = match Cosigned::best(all_cosigned(connection)?, eras.key_at(index), index) {
+        Some(best) => (best.size, best.checkpoint, best.lines),
+        None => {
+            let (size, checkpoint) = eras.checkpoint_for(index, newest)?;
+            (size, checkpoint, Vec::new())
+        }
     };
     if index >= size {
         return Err(Error::NotFound);

@@ -20,6 +20,12 @@ pub fn sha256_parts(parts: &[&[u8]]) -> [u8; 32] {
     sha256(&gathered[..used])
 }
 
+/// An id made of the parts: the first 16 bytes of their SHA-256.
+pub fn id(parts: &[&[u8]]) -> [u8; 16] {
+    let digest = sha256_parts(parts);
+    std::array::from_fn(|at| digest[at])
+}
+
 fn sha256_long(parts: &[&[u8]]) -> [u8; 32] {
     let mut context = Context::new(&SHA256);
     for part in parts {

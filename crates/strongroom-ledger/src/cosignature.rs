@@ -6,14 +6,13 @@ use std::str::FromStr;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
-use strongroom_crypto::digest::sha256_parts;
 use strongroom_crypto::sign::PublicKey;
 
 use crate::merkle::{self, Hash};
-use crate::note::{Checkpoint, LogKey, NoteError, SIGNATURE_MARK, is_name};
+use crate::note::{Checkpoint, LogKey, NoteError, SIGNATURE_MARK, key_id, key_text, read_key};
 
 /// The algorithm byte of Ed25519 cosignatures.
-const ED25519: u8 = 4;
+const COSIGNATURE: u8 = 4;
 const PROOF: &str = "c2sp.org/tlog-proof@v1";
 
 /// A witness's public key with its name: `name+hash+key`, as signed-note writes keys.
@@ -45,7 +44,7 @@ impl WitnessKey {
 
 impl fmt::Display for WitnessKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}+{:08x}+{}", self.name, u32::from_be_bytes(self.id), BASE64.encode(self.bytes()))
+        f.write_str(&key_text(&self.name, &of_witness(&self.key)))
     }
 }
 
@@ -55,31 +54,20 @@ impl fmt::Debug for WitnessKey {
     }
 }
 
-impl WitnessKey {
-    fn bytes(&self) -> Vec<u8> {
-        let mut bytes = self.key.to_bytes();
-        bytes[0] = ED25519;
-        bytes
-    }
-}
-
 impl FromStr for WitnessKey {
     type Err = NotAWitnessKey;
 
     fn from_str(text: &str) -> Result<Self, NotAWitnessKey> {
-        let read = || {
-            let (name, rest) = text.split_once('+')?;
-            let (_, key) = rest.split_once('+')?;
-            let mut key = BASE64.decode(key).ok().filter(|key| key.len() == 33 && key[0] == ED25519)?;
-            let hash = sha256_parts(&[name.as_bytes(), b"\n", &key]);
-            // An Ed25519 key begins with 1 where it is nothing else.
-            key[0] = 1;
-            let key = PublicKey::from_bytes(&key).ok()?;
-            Some(WitnessKey { name: name.to_owned(), id: [hash[0], hash[1], hash[2], hash[3]], key })
-        };
-        // Written again it must be the same text, which checks the hash too.
-        read().filter(|key| is_name(&key.name) && key.to_string() == text).ok_or(NotAWitnessKey)
+        let (name, key) = read_key(text, COSIGNATURE).ok_or(NotAWitnessKey)?;
+        Ok(WitnessKey { name: name.to_owned(), id: key_id(name, &of_witness(&key)), key })
     }
+}
+
+/// The key's bytes behind the algorithm byte of cosignatures.
+fn of_witness(key: &PublicKey) -> Vec<u8> {
+    let mut bytes = key.to_bytes();
+    bytes[0] = COSIGNATURE;
+    bytes
 }
 
 /// The text is not a witness's key.
@@ -154,8 +142,35 @@ pub enum ProofError {
     NotInLog,
 }
 
-/// A signed checkpoint with the lines of witnesses under it.
-pub fn cosigned(checkpoint: &str, lines: &[String]) -> String {
+/// A signed checkpoint that witnesses have cosigned.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Cosigned {
+    /// How many entries it has.
+    pub size: u64,
+    /// The signed checkpoint.
+    pub checkpoint: String,
+    /// The lines of witnesses, without line breaks.
+    pub lines: Vec<String>,
+}
+
+impl Cosigned {
+    /// The note with all its lines.
+    pub fn to_text(&self) -> String {
+        cosigned(&self.checkpoint, &self.lines)
+    }
+
+    /// Of these checkpoints, those of this log that hold an entry, the one with the most cosignatures; the newest of
+    /// several.
+    pub fn best(all: Vec<(String, Vec<String>)>, log: &LogKey, index: u64) -> Option<Self> {
+        let of_log = all.into_iter().filter_map(|(checkpoint, lines)| {
+            let size = log.verify(&checkpoint).ok()?.size;
+            Some(Cosigned { size, checkpoint, lines })
+        });
+        of_log.filter(|one| index < one.size).max_by_key(|one| (one.lines.len(), one.size))
+    }
+}
+
+fn cosigned(checkpoint: &str, lines: &[String]) -> String {
     lines.iter().fold(checkpoint.to_owned(), |note, line| note + line + "\n")
 }
 

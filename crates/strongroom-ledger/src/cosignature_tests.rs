@@ -10,7 +10,7 @@ fn witness(name: &str, seed: u8) -> (SigningKey, WitnessKey) {
     let key = SigningKey::from_seed(&[seed; 32]);
     let mut bytes = key.public().to_bytes();
     bytes[0] = 4;
-    let id = sha256_parts(&[name.as_bytes(), b"\n", &bytes]);
+    let id = strongroom_crypto::digest::sha256_parts(&[name.as_bytes(), b"\n", &bytes]);
     let id: String = id[..4].iter().map(|byte| format!("{byte:02x}")).collect();
     let text = format!("{name}+{id}+{}", BASE64.encode(bytes));
     (key, text.parse().unwrap())
@@ -91,4 +91,18 @@ fn what_a_witness_is_asked() {
     let asked = add_checkpoint(2, &[[1; 32], [2; 32]], &proof.checkpoint);
     let hashes = format!("{}\n{}\n", BASE64.encode([1; 32]), BASE64.encode([2; 32]));
     assert_eq!(asked, format!("old 2\n{hashes}\n{}", proof.checkpoint));
+}
+
+#[test]
+fn the_checkpoint_that_most_have_cosigned_is_shown() {
+    let (_, log, key, ..) = story();
+    let note = |size: u64| Checkpoint { origin: log.origin().to_owned(), size, root: [1; 32] }.sign(&key);
+    let lines = |count: usize| vec!["a line".to_owned(); count];
+    let foreign = Checkpoint { origin: "elsewhere/log".into(), size: 90, root: [1; 32] }.sign(&key);
+    let all = || vec![(note(10), lines(2)), (note(20), lines(2)), (note(30), lines(1)), (foreign.clone(), lines(9))];
+    // Up to which entry, and the size of what is shown for it.
+    for (index, size) in [(0, Some(20)), (19, Some(20)), (20, Some(30)), (29, Some(30)), (30, None)] {
+        assert_eq!(Cosigned::best(all(), &log, index).map(|best| best.size), size, "entry {index}");
+    }
+    assert_eq!(Cosigned::best(Vec::new(), &log, 0), None);
 }

@@ -64,7 +64,7 @@ pub struct LogKey {
 impl LogKey {
     /// The key of the log with this name.
     pub fn new(origin: &str, key: &PublicKey) -> Self {
-        LogKey { origin: origin.to_owned(), id: key_id(origin, key), key: key.clone() }
+        LogKey { origin: origin.to_owned(), id: key_id(origin, &key.to_bytes()), key: key.clone() }
     }
 
     /// The log's name.
@@ -93,7 +93,7 @@ impl LogKey {
 
 impl fmt::Display for LogKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}+{:08x}+{}", self.origin, u32::from_be_bytes(self.id), BASE64.encode(self.key.to_bytes()))
+        f.write_str(&key_text(&self.origin, &self.key.to_bytes()))
     }
 }
 
@@ -115,15 +115,8 @@ impl FromStr for LogKey {
     type Err = NotALogKey;
 
     fn from_str(text: &str) -> Result<Self, NotALogKey> {
-        let read = || {
-            let (origin, rest) = text.split_once('+')?;
-            let (_, key) = rest.split_once('+')?;
-            let key = BASE64.decode(key).ok().filter(|key| key.len() == 33 && key[0] == ED25519)?;
-            let key = PublicKey::from_bytes(&key).ok()?;
-            Some(LogKey::new(origin, &key))
-        };
-        // Written again it must be the same text, which checks the hash too.
-        read().filter(|key| is_name(&key.origin) && key.to_string() == text).ok_or(NotALogKey)
+        let (origin, key) = read_key(text, ED25519).ok_or(NotALogKey)?;
+        Ok(LogKey::new(origin, &key))
     }
 }
 
@@ -184,15 +177,32 @@ impl<'a> Note<'a> {
 }
 
 fn sign_text(text: &str, name: &str, key: &SigningKey) -> String {
-    let mut signature = key_id(name, &key.public()).to_vec();
+    let mut signature = key_id(name, &key.public().to_bytes()).to_vec();
     signature.extend(key.sign(text.as_bytes()));
     format!("{text}\n{SIGNATURE_MARK}{name} {}\n", BASE64.encode(signature))
 }
 
-/// The first four bytes of SHA-256(name, line break, algorithm byte, key).
-fn key_id(name: &str, key: &PublicKey) -> [u8; 4] {
-    let hash = sha256_parts(&[name.as_bytes(), b"\n", &key.to_bytes()]);
+/// The first four bytes of SHA-256(name, line break, algorithm byte and key).
+pub(crate) fn key_id(name: &str, key: &[u8]) -> [u8; 4] {
+    let hash = sha256_parts(&[name.as_bytes(), b"\n", key]);
     [hash[0], hash[1], hash[2], hash[3]]
+}
+
+/// A key with its name, as signed-note writes it: `name+hash+key`, the key behind its algorithm byte.
+pub(crate) fn key_text(name: &str, key: &[u8]) -> String {
+    format!("{name}+{:08x}+{}", u32::from_be_bytes(key_id(name, key)), BASE64.encode(key))
+}
+
+/// Reads an Ed25519 key under this algorithm byte, in its one spelling.
+pub(crate) fn read_key(text: &str, algorithm: u8) -> Option<(&str, PublicKey)> {
+    let (name, rest) = text.split_once('+')?;
+    let (_, key) = rest.split_once('+')?;
+    let key = BASE64.decode(key).ok().filter(|key| key.len() == 33 && key[0] == algorithm)?;
+    // Written again it must be the same text, which checks the hash too.
+    if !is_name(name) || key_text(name, &key) != text {
+        return None;
+    }
+    Some((name, PublicKey::from_bytes(&[&[ED25519], &key[1..]].concat()).ok()?))
 }
 
 /// What a key may be called: no white space, no plus sign, nothing invisible.

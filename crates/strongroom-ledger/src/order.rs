@@ -104,6 +104,8 @@ pub struct CashOrder {
 pub struct BulkOrder {
     /// The RFC 6962 root of the orders.
     pub root: Hash,
+    /// Their leaf hashes.
+    pub leaves: Vec<Hash>,
     /// All of them are carried out, or none.
     pub linked: bool,
     /// The orders, each as it is hashed and read.
@@ -218,7 +220,7 @@ impl BulkOrder {
         let computed = merkle::root_of(&leaves);
         let written: String = computed.iter().map(|byte| format!("{byte:02x}")).collect();
         match root == written {
-            true => Ok(BulkOrder { root: computed, linked, orders }),
+            true => Ok(BulkOrder { root: computed, leaves, linked, orders }),
             false => Err(malformed("root", "it must be the RFC 6962 root of the orders, in hexadecimal digits")),
         }
     }
